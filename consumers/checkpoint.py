@@ -1,0 +1,145 @@
+"""The checkpoint's format: one immutable zip that says itself whether it is whole.
+
+Where checkpoints are kept is the store's business, which one counts the pointer's.
+"""
+
+import hashlib
+import importlib.metadata
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from consumers.errors import CheckpointError
+from consumers.pointer import Pointer
+
+FORMAT = 1
+# A part larger than this is not one that streamfit wrote: refuse before unpacking a bomb.
+MAX_PART_BYTES = 4 * 2**30
+_MANIFEST, _MODEL, _STATE = "manifest.json", "model.skops", "state.json"
+_STAMP = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a checkpoint says of itself.
+
+    Attributes
+    ----------
+    format : int
+        Version of this format.
+    parts : dict of str to str
+        sha256 of each other part, hexadecimal.
+    settings_hash : str
+        Hash of the settings that decide what the model means.
+    settings : dict
+        Those settings, to name what differs.
+    epoch : int
+        Number of the checkpoint in its lineage, from 1.
+    parent : Pointer or None
+        The pointer committed before it.
+    topic : str
+        The input topic.
+    topic_id : str or None
+        The broker's id of that topic; None where the broker cannot tell it.
+    next_offsets : dict of str to int
+        Partition (as text) to next offset.
+    versions : dict of str to str
+        Versions of the packages that wrote it.
+    """
+
+    format: int
+    parts: dict[str, str]
+    settings_hash: str
+    settings: dict[str, Any]
+    epoch: int
+    parent: Pointer | None
+    topic: str
+    topic_id: str | None
+    next_offsets: dict[str, int]
+    versions: dict[str, str]
+
+    def offsets(self) -> dict[int, int]:
+        """Partition to next offset."""
+        return {int(partition): offset for partition, offset in self.next_offsets.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a restart needs: the model, and everything that is not in it.
+
+    Attributes
+    ----------
+    model : bytes
+        The scikit-learn pipeline, in skops format.
+    state : mapping of str to bytes
+        Name of a component to its own snapshot, JSON.
+    """
+
+    model: bytes
+    state: Mapping[str, bytes]
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that a checkpoint depends on."""
+    names = ("streamfit", "scikit-learn", "numpy", "skops")
+    return {name: importlib.metadata.version(name) for name in names}
+
+
+def parts_of(content: Content) -> dict[str, bytes]:
+    """Give the parts of the zip, by name."""
+    state = {name: msgspec.Raw(value) for name, value in content.state.items()}
+    return {_MODEL: content.model, _STATE: msgspec.json.encode(state)}
+
+
+def pack(manifest: Manifest, parts: Mapping[str, bytes]) -> bytes:
+    """Write the zip: the manifest first, parts uncompressed (skops compresses nothing either)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in {_MANIFEST: msgspec.json.encode(manifest), **parts}.items():
+            archive.writestr(zipfile.ZipInfo(name, _STAMP), data)
+    return buffer.getvalue()
+
+
+def digest(data: bytes) -> str:
+    """sha256 of some bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def unpack(data: bytes, key: str) -> tuple[Manifest, Content]:
+    """Read a checkpoint, checking everything before anything is deserialised.
+
+    Parameters
+    ----------
+    data : bytes
+        The zip.
+    key : str
+        Its name, for the error.
+
+    Raises
+    ------
+    CheckpointError
+        If it is damaged, or written by a newer version.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if any(part.file_size > MAX_PART_BYTES for part in archive.infolist()):
+                raise CheckpointError(f"checkpoint {key}: a part is larger than any of streamfit's")
+            parts = {name: archive.read(name) for name in archive.namelist()}
+        manifest = msgspec.json.decode(parts.pop(_MANIFEST), type=Manifest)
+    except (zipfile.BadZipFile, KeyError, msgspec.DecodeError, NotImplementedError) as error:
+        raise CheckpointError(f"checkpoint {key}: damaged ({error}); {_MEND}") from None
+    if manifest.format != FORMAT:
+        raise CheckpointError(
+            f"checkpoint {key}: format {manifest.format}, this version reads {FORMAT}; "
+            "run the version that wrote it"
+        )
+    if {name: digest(part) for name, part in parts.items()} != manifest.parts:
+        raise CheckpointError(f"checkpoint {key}: damaged (a part's sha256 differs); {_MEND}")
+    state = msgspec.json.decode(parts[_STATE], type=dict[str, msgspec.Raw])
+    return manifest, Content(parts[_MODEL], {name: bytes(raw) for name, raw in state.items()})
+
+
+_MEND = "restore the file from a copy, or reset the group's offsets to begin anew"

@@ -1,0 +1,135 @@
+"""What `check` looks at, one finding each; nothing here changes anything that lasts."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import numpy as np
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from consumers.cluster import Cluster
+from consumers.errors import DataPolicyError, KafkaUnreachableError, SettingsError, StreamfitError
+from consumers.kafka_config import consumer_config
+from consumers.kafka_source import records_of
+from consumers.settings import Settings
+from consumers.store import open_store
+from consumers.wiring import client_config, decoder_of, learner_of
+from learners.events import Records
+
+_log = logging.getLogger("streamfit.check")
+SAMPLES = 10
+TIMEOUT_S = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    what : str
+        What it is.
+    found : str
+        What was found there, on one line.
+    error : StreamfitError or None
+        Set where it keeps `run` from working.
+    """
+
+    what: str
+    found: str
+    error: StreamfitError | None = None
+
+
+def findings(settings: Settings) -> Iterator[Finding]:
+    """Look at one thing after the other; ends early where the rest hangs on what failed."""
+    learner = learner_of(settings)
+    steps = " > ".join(step.use for step in settings.model.steps)
+    stride = f"stride {learner.stride}"
+    yield Finding("model", f"{steps}, {learner.task}, {learner.path} path, {stride}")
+    yield _store(settings)
+    cluster = Cluster(client_config(settings))
+    try:
+        there = cluster.partitions()
+    except KafkaUnreachableError as error:
+        yield Finding("kafka", str(error), error)
+        return
+    yield Finding("kafka", f"{settings.kafka.bootstrap_servers} answers, {len(there)} topics")
+    topic = settings.input.topic
+    yield _topic("input.topic", topic, there)
+    if topic in there:
+        yield _sample(settings, there[topic])
+    for key, name in (
+        ("output.topic", settings.output.topic),
+        ("output.dead_letter_topic", settings.dead_letter_topic),
+    ):
+        found = _topic(key, name, there)
+        yield _writable(cluster, key, name, found) if found.error is None else found
+
+
+def _store(settings: Settings) -> Finding:
+    address = settings.checkpoint.store
+    store = open_store(address)
+    name = f".check/{uuid4().hex}"
+    try:
+        store.put(name, b"streamfit check")
+        store.delete(name)
+    except OSError as error:
+        text = f"checkpoint.store = {address!r}: cannot write ({error}); grant the right"
+        return Finding("checkpoint.store", text, DataPolicyError(text))
+    return Finding("checkpoint.store", f"{address} can be written")
+
+
+def _topic(key: str, topic: str, there: dict[str, int]) -> Finding:
+    if topic in there:
+        count = there[topic]
+        return Finding(key, f"{topic}, {count} partition{'s' if count > 1 else ''}")
+    text = f"{key} = {topic!r}: no such topic; create it"
+    return Finding(key, text, KafkaUnreachableError(text))
+
+
+def _writable(cluster: Cluster, key: str, topic: str, found: Finding) -> Finding:
+    may = cluster.may_write(topic)
+    if may is False:
+        text = f"{key} = {topic!r}: this login may not write to it; grant WRITE"
+        return Finding(key, text, KafkaUnreachableError(text))
+    told = "can be written" if may else "the broker cannot tell whether it can be written"
+    return Finding(key, f"{found.found}, {told}")
+
+
+def _sample(settings: Settings, partitions: int) -> Finding:
+    try:
+        records = _last_records(settings, partitions)
+    except KafkaException as error:
+        text = f"input.topic: cannot be read ({error.args[0].str()})"
+        return Finding("sample", text, KafkaUnreachableError(text))
+    if records is None:
+        return Finding("sample", "no event there yet")
+    decoded = decoder_of(settings).decode(records)
+    good, bad = len(decoded.batch), decoded.rejections
+    if bad and not good:
+        first = bad[0]
+        text = f"none of the last {len(records)} records decodes: {first.stage}: {first.detail}"
+        return Finding("sample", text, SettingsError(f"schema: {text}; mend [schema]"))
+    labelled = int(np.count_nonzero(decoded.batch.labelled))
+    told = f"{good} of the last {len(records)} records decode, {labelled} have a label"
+    return Finding("sample", f"{told}; first refused: {bad[0].detail}" if bad else told)
+
+
+def _last_records(settings: Settings, partitions: int) -> Records | None:
+    """Read the last records of the first partition that has any, as no member of any group."""
+    config = consumer_config(client_config(settings), settings.input.group, None)
+    topic = settings.input.topic
+    consumer = Consumer(config, logger=_log)
+    try:
+        for partition in range(partitions):
+            place = TopicPartition(topic, partition)
+            low, high = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+            if high > low:
+                begin = max(low, high - SAMPLES)
+                consumer.assign([TopicPartition(topic, partition, begin)])
+                messages = [m for m in consumer.consume(SAMPLES, 2.0) if m.error() is None]
+                return records_of(topic, messages) if messages else None
+        return None
+    finally:
+        consumer.close()

@@ -1,0 +1,97 @@
+"""What a Kafka cluster says of its topics: asked once at the start, and by `check`."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # public
+
+from consumers.errors import KafkaUnreachableError
+from consumers.kafka_errors import Complaints
+
+_log = logging.getLogger("streamfit.cluster")
+TIMEOUT_S = 8.0
+
+
+class Cluster:
+    """Asks a cluster about its topics.
+
+    Parameters
+    ----------
+    config : mapping
+        Client options, `bootstrap.servers` among them.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._address = config["bootstrap.servers"]
+        self._complaints = Complaints("")
+        options: dict[str, Any] = {**config, "error_cb": self._complaints}
+        self._admin = AdminClient(options, logger=_log)
+
+    def partitions(self) -> dict[str, int]:
+        """Give the number of partitions of every topic.
+
+        Raises
+        ------
+        KafkaUnreachableError
+            If no broker answers.
+        """
+        try:
+            topics = self._admin.list_topics(timeout=TIMEOUT_S).topics
+        except KafkaException as error:
+            self._admin.poll(0)  # hands over why
+            why = self._complaints.last or error.args[0].str()
+            raise KafkaUnreachableError(
+                f"kafka.bootstrap_servers = {self._address!r}: no answer from Kafka ({why}); "
+                "is the broker up, are address and login right?"
+            ) from None
+        return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def partitions_of(self, wanted: Mapping[str, str]) -> dict[str, int]:
+        """Give the number of partitions of some topics.
+
+        Parameters
+        ----------
+        wanted : mapping of str to str
+            Settings key to the topic that it names.
+
+        Raises
+        ------
+        KafkaUnreachableError
+            If one of them is not there.
+        """
+        there = self.partitions()
+        missing = [
+            f"{key} = {topic!r}: no such topic; create it, for example with "
+            f"`kafka-topics.sh --create --topic {topic} --partitions 1`"
+            for key, topic in wanted.items()
+            if topic not in there
+        ]
+        if missing:
+            raise KafkaUnreachableError("\n".join(missing))
+        return {topic: there[topic] for topic in wanted.values()}
+
+    def topic_id(self, topic: str) -> str | None:
+        """Give the id of a topic; None where the broker cannot tell it."""
+        described = self._describe(topic)
+        return None if described is None else str(described.topic_id)
+
+    def may_write(self, topic: str) -> bool | None:
+        """Tell whether this login may write to a topic; None where the broker cannot tell."""
+        described = self._describe(topic)
+        if described is None or not described.authorized_operations:
+            return None
+        return AclOperation.WRITE in described.authorized_operations
+
+    def _describe(self, topic: str) -> Any:
+        try:
+            asked = self._admin.describe_topics(
+                TopicCollection([topic]),
+                include_authorized_operations=True,
+                request_timeout=TIMEOUT_S,
+            )
+            return asked[topic].result(TIMEOUT_S)
+        except (KafkaException, TimeoutError) as error:
+            _log.info("topic %s cannot be described: %s", topic, error)
+            return None

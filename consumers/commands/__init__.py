@@ -1,0 +1,1 @@
+"""The commands of streamfit, one module each: options in, one call into the house."""

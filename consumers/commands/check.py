@@ -1,0 +1,36 @@
+"""`streamfit check`: tells whether `run` would work, and what keeps it from it."""
+
+import logging
+import sys
+
+import msgspec
+import typer
+
+from consumers import logs
+from consumers.commands.options import AsJson, File, Overrides
+from consumers.settings import load
+
+
+def check(file: File, overrides: Overrides = None, *, as_json: AsJson = False) -> None:
+    """Look at the settings, then connect: topics, a sample event, outputs, the store."""
+    settings = load(file, overrides or ())
+    logs.configure(logging.ERROR)
+    # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
+    from consumers.checks import findings  # noqa: PLC0415
+
+    exit_code, told = 0, []
+    if not as_json:
+        _tell("settings", f"{file} is valid", ok=True)
+    for finding in findings(settings):
+        ok = finding.error is None
+        exit_code = exit_code or (0 if finding.error is None else finding.error.exit_code)
+        told.append({"what": finding.what, "found": finding.found, "ok": ok})
+        if not as_json:
+            _tell(finding.what, finding.found, ok=ok)
+    if as_json:
+        sys.stdout.write(msgspec.json.encode({"ok": not exit_code, "checks": told}).decode() + "\n")
+    raise typer.Exit(exit_code)
+
+
+def _tell(what: str, found: str, *, ok: bool) -> None:
+    typer.echo(f"{'ok  ' if ok else 'FAIL'}  {what:<26}{found}", err=not ok)

@@ -1,0 +1,30 @@
+"""`streamfit run`: learns from a topic until it is told to stop."""
+
+import logging
+
+from consumers import logs
+from consumers.commands.options import File, Overrides
+from consumers.settings import load
+from consumers.signals import stop_on_signals
+
+_log = logging.getLogger("streamfit.run")
+
+
+def run(file: File, overrides: Overrides = None) -> None:
+    """Learn from the input topic until SIGTERM or Ctrl-C; then commit once more and leave."""
+    settings = load(file, overrides or ())
+    logs.configure()
+    # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
+    from consumers.monitoring import monitoring  # noqa: PLC0415
+    from consumers.wiring import open_runner  # noqa: PLC0415
+
+    with monitoring(settings) as monitor, open_runner(settings, monitor.observer) as runner:
+        _log.info(
+            "learning from %s as group %s, metrics on %s",
+            settings.input.topic,
+            settings.input.group,
+            monitor.url,
+        )
+        with stop_on_signals(runner.stop):
+            runner.run(monitor.beat)
+    _log.info("stopped; everything learned is committed")

@@ -1,0 +1,212 @@
+"""A source that reads a Kafka topic by confluent-kafka."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from consumers.errors import KafkaUnreachableError
+from consumers.kafka_errors import Complaints
+from consumers.source import Change, Committed, only
+from learners.events import Headers, Records
+from metrics.facts import RebalanceEvent
+
+_log = logging.getLogger("streamfit.source")
+TIMEOUT_S = 10.0
+
+
+class KafkaSource:
+    """Reads one topic as a member of a consumer group.
+
+    Parameters
+    ----------
+    config : mapping
+        What `kafka_config.consumer_config` gave.
+    topic : str
+        The input topic.
+    max_batch : int
+        Most records that one read gives.
+    topic_id : str or None
+        The broker's id of the topic.
+    """
+
+    def __init__(
+        self, config: Mapping[str, Any], topic: str, max_batch: int, topic_id: str | None
+    ) -> None:
+        self._topic = topic
+        self._max_batch = max_batch
+        self._topic_id = topic_id
+        self._owned: set[int] = set()
+        self._reading: set[int] = set()
+        self._changes: list[Change] = []
+        self._on_revoke: Callable[[], None] = lambda: None
+        self._complaints = Complaints(topic)
+        self._consumer = Consumer({**config, "error_cb": self._complaints}, logger=_log)
+
+    def subscribe(self, on_revoke: Callable[[], None]) -> None:
+        """Join the group."""
+        self._on_revoke = on_revoke
+        self._consumer.subscribe(
+            [self._topic],
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._lost,
+        )
+
+    def read(self, timeout_s: float) -> Records | None:
+        """Wait for a first record, then take what is already there."""
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return None
+        messages = [first]
+        if self._max_batch > 1:
+            messages += self._consumer.consume(self._max_batch - 1, 0)
+        errors = [message.error() for message in messages if message.error() is not None]
+        if errors:
+            messages = [message for message in messages if message.error() is None]
+        for error in errors:
+            self._complaints.check(error)
+        return records_of(self._topic, messages) if messages else None
+
+    def changes(self) -> list[Change]:
+        """Give the changes of ownership since the last call."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def owned(self) -> frozenset[int]:
+        """Partitions that this member owns now."""
+        return frozenset(self._owned)
+
+    def partitions(self) -> frozenset[int]:
+        """All partitions of the topic."""
+        metadata = self._call(lambda: self._consumer.list_topics(self._topic, timeout=TIMEOUT_S))
+        topic = metadata.topics[self._topic]
+        if topic.error is not None or not topic.partitions:
+            why = topic.error.str() if topic.error else "no partitions"
+            raise KafkaUnreachableError(
+                f"input.topic = {self._topic!r}: {why}; create the topic, or name another"
+            )
+        return frozenset(topic.partitions)
+
+    def topic_id(self) -> str | None:
+        """Give the broker's id of the topic."""
+        return self._topic_id
+
+    def committed(self) -> dict[int, Committed]:
+        """Ask what the group has committed for every owned partition."""
+        places = [TopicPartition(self._topic, partition) for partition in sorted(self._owned)]
+        found = self._call(lambda: self._consumer.committed(places, timeout=TIMEOUT_S))
+        for place in found:
+            if place.error is not None:
+                raise KafkaUnreachableError(f"committed offsets: {place.error.str()}; try again")
+        return {
+            place.partition: Committed(
+                place.offset if place.offset >= 0 else None, place.metadata or ""
+            )
+            for place in found
+        }
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """Give the first offset that is still there, and the one after the last."""
+        place = TopicPartition(self._topic, partition)
+        low, high = self._call(
+            lambda: self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+        )
+        return int(low), int(high)
+
+    def assign(self, next_offsets: Mapping[int, int]) -> None:
+        """Read these partitions from these offsets, and no others."""
+        if self._reading:
+            self._stop_reading(self._reading)
+        self._consumer.incremental_assign(
+            [TopicPartition(self._topic, p, offset) for p, offset in next_offsets.items()]
+        )
+        self._reading = set(next_offsets)
+
+    def commit(self, next_offsets: Mapping[int, int], metadata: str) -> None:
+        """Commit next offsets, each with the same string."""
+        places = [
+            TopicPartition(self._topic, partition, offset, metadata)
+            for partition, offset in sorted(only(next_offsets, self._owned).items())
+        ]
+        if not places:
+            return
+        done = self._call(lambda: self._consumer.commit(offsets=places, asynchronous=False))
+        for place in done or []:
+            self._complaints.check(place.error)
+            if place.error is not None:
+                raise KafkaUnreachableError(f"commit refused: {place.error.str()}; try again")
+
+    def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
+        """Give the records not yet read of each partition, as far as known."""
+        lags = {}
+        for partition in self._reading & next_offsets.keys():
+            place = TopicPartition(self._topic, partition)
+            known = self._consumer.get_watermark_offsets(place, cached=True)
+            if known[1] >= 0:
+                lags[partition] = max(0, known[1] - next_offsets[partition])
+        return lags
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    # The callbacks below run inside poll and consume. One that raised would destroy records
+    # already fetched while the position has moved: they set flags, and catch everything else.
+
+    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        # An empty list: accept ownership, but read nothing before the model is restored.
+        # Without this call the client would start reading on its own.
+        consumer.incremental_assign([])
+        partitions = tuple(sorted(place.partition for place in places))
+        self._owned.update(partitions)
+        if partitions:  # a cooperative rebalance that changes nothing comes as an empty list
+            self._changes.append(Change(RebalanceEvent.ASSIGNED, partitions))
+
+    def _revoked(self, _: Consumer, places: list[TopicPartition]) -> None:
+        self._on_revoke()
+        self._give_up(RebalanceEvent.REVOKED, places)
+
+    def _lost(self, _: Consumer, places: list[TopicPartition]) -> None:
+        self._give_up(RebalanceEvent.LOST, places)
+
+    def _give_up(self, event: RebalanceEvent, places: list[TopicPartition]) -> None:
+        partitions = tuple(sorted(place.partition for place in places))
+        self._stop_reading(self._reading & set(partitions))
+        self._owned.difference_update(partitions)
+        self._changes.append(Change(event, partitions))
+
+    def _stop_reading(self, partitions: set[int]) -> None:
+        places = [TopicPartition(self._topic, partition) for partition in partitions]
+        try:
+            self._consumer.incremental_unassign(places)
+        except KafkaException as error:  # the group took them already
+            _log.warning("unassign: %s", error.args[0].str())
+        self._reading = self._reading - partitions
+
+    def _call(self, request: Callable[[], Any]) -> Any:
+        try:
+            return request()
+        except KafkaException as error:
+            raise self._complaints.unreachable(error) from None
+
+
+def records_of(topic: str, messages: list[Message]) -> Records:
+    """Put polled messages into columns; none of them may be an error."""
+    count = len(messages)
+
+    def headers(row: int) -> Headers:
+        found = messages[row].headers() or []
+        return list(found.items()) if isinstance(found, dict) else list(found)
+
+    return Records(
+        topic=topic,
+        values=[message.value() for message in messages],
+        keys=[message.key() for message in messages],
+        partitions=np.fromiter((m.partition() for m in messages), np.int64, count),
+        offsets=np.fromiter((m.offset() for m in messages), np.int64, count),
+        time_ms=np.fromiter((m.timestamp()[1] for m in messages), np.int64, count),
+        headers=headers,
+    )

@@ -1,0 +1,97 @@
+"""When so many records are refused that something upstream must be broken.
+
+Counted over the last records, by number and in a row; the counts survive a restart. Pure.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from consumers.errors import DeadLetterLimitError
+
+
+class _State(msgspec.Struct):
+    window: int
+    seen: int
+    run: int
+    ring: bytes
+
+
+class DeadLetterLimits:
+    """Counts refused records among the last ones, and in a row.
+
+    Parameters
+    ----------
+    window : int
+        How many of the last records are looked at.
+    count : int
+        More refused ones than this among them is too many; never divided by fewer records.
+    run : int
+        This many refused ones in a row is too many.
+    """
+
+    def __init__(self, window: int, count: int, run: int) -> None:
+        self._count = count
+        self._max_run = run
+        self._ring = np.zeros(window, dtype=np.bool_)
+        self._seen = 0
+        self._run = 0
+
+    def update(self, n_records: int, refused: Sequence[int]) -> None:
+        """Take the records of one read.
+
+        Parameters
+        ----------
+        n_records : int
+            Number of records.
+        refused : sequence of int
+            Positions of the refused ones among them, ascending.
+
+        Raises
+        ------
+        DeadLetterLimitError
+            If a refused record of this read made it too many. The counts are complete then, so
+            the read can be committed before stopping.
+        """
+        flags = np.zeros(n_records, dtype=np.bool_)
+        flags[list(refused)] = True
+        longest, position = 0, -1
+        for row in refused:
+            self._run = self._run + row - position if row == position + 1 else 1
+            longest, position = max(longest, self._run), row
+        if position != n_records - 1:
+            self._run = 0
+        self._write(flags)
+        total = int(np.count_nonzero(self._ring))
+        if refused and longest >= self._max_run:
+            raise DeadLetterLimitError(
+                f"{longest} dead letters in a row (limits.dead_letter_run = {self._max_run}): "
+                "look at the dead letter topic and mend the producer, or raise the limit"
+            )
+        if refused and total > self._count:
+            raise DeadLetterLimitError(
+                f"{total} dead letters among the last {len(self._ring):,} records "
+                f"(limits.dead_letter_count = {self._count}): "
+                "look at the dead letter topic and mend the producer, or raise the limit"
+            )
+
+    def snapshot(self) -> bytes:
+        """Give the counts as JSON."""
+        ring = np.packbits(self._ring).tobytes()
+        return msgspec.json.encode(_State(len(self._ring), self._seen, self._run, ring))
+
+    def restore(self, data: bytes) -> None:
+        """Take over counts; with another window, the newest records of the old one."""
+        state = msgspec.json.decode(data, type=_State)
+        old = np.unpackbits(np.frombuffer(state.ring, dtype=np.uint8), count=state.window)
+        in_order = np.roll(old.astype(np.bool_), -(state.seen % state.window))
+        self._ring[:] = False
+        self._seen, self._run = 0, state.run
+        self._write(in_order)
+
+    def _write(self, flags: np.typing.NDArray[np.bool_]) -> None:
+        size = len(self._ring)
+        positions = np.arange(self._seen, self._seen + len(flags))[-size:] % size
+        self._ring[positions] = flags[-size:]
+        self._seen += len(flags)

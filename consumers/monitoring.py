@@ -1,0 +1,79 @@
+"""Metrics and health of a run, served while it lasts."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from metrics.exporter import Exporter
+from metrics.health import Health
+from metrics.server import MetricsPortError, MetricsServer
+from prometheus_client import CollectorRegistry
+
+from consumers.checkpoint import versions
+from consumers.errors import SettingsError
+from consumers.observers import Observers
+from consumers.settings import Settings
+from consumers.wiring import learner_of
+from metrics.observer import Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Monitor:
+    """What the loop reports to.
+
+    Attributes
+    ----------
+    observer : Observer
+        Takes all facts.
+    beat : callable
+        Takes the loop's heartbeat: seconds that never go back.
+    url : str
+        Where the metrics are.
+    """
+
+    observer: Observer
+    beat: Callable[[float], None]
+    url: str
+
+
+@contextmanager
+def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Monitor]:
+    """Serve metrics and health while the block runs.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where to serve.
+    more : sequence of Observer
+        Who else is told.
+
+    Raises
+    ------
+    SettingsError
+        If the port is taken, or the model does not fit the settings.
+    """
+    registry = CollectorRegistry()
+    learner = learner_of(settings)
+    exporter = Exporter(
+        registry,
+        task=learner.task,
+        topic=settings.input.topic,
+        stride=learner.stride,
+        version=versions()["streamfit"],
+    )
+    health = Health()
+    host = settings.metrics.host
+    server = MetricsServer(registry, health, host, settings.metrics.port, time.monotonic)
+    try:
+        server.start()
+    except MetricsPortError as error:
+        raise SettingsError(
+            f"metrics.port = {settings.metrics.port}: {error}; choose another, or 0 for any"
+        ) from None
+    try:
+        shown = f"[{host}]" if ":" in host else host
+        url = f"http://{shown}:{server.port}/metrics"
+        yield Monitor(Observers([exporter, health, *more]), health.beat, url)
+    finally:
+        server.close()

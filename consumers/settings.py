@@ -1,0 +1,185 @@
+"""The settings as a whole: where they come from, in which order, and what their meaning hashes to.
+
+The environment is read here and nowhere else. What each key means stands in `sections`.
+"""
+
+import hashlib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from pydantic import Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from consumers.complaints import explain
+from consumers.errors import SettingsError
+from consumers.overrides import parse_overrides
+from consumers.sections import (
+    CheckpointSection,
+    InputSection,
+    KafkaSection,
+    LearningSection,
+    LimitsSection,
+    MetricsSection,
+    ModelSection,
+    OutputSection,
+    SchemaSection,
+)
+
+PREFIX = "STREAMFIT_"
+# The tests' own variables: they are not settings.
+NOT_SETTINGS = ("STREAMFIT_TEST_", "STREAMFIT_FAILPOINT")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, from a file, the environment and the command line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_prefix_target="all",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+    )
+
+    kafka: KafkaSection
+    input: InputSection
+    schema_: SchemaSection = Field(alias="schema")
+    model: ModelSection
+    output: OutputSection
+    checkpoint: CheckpointSection
+    learning: LearningSection = LearningSection()
+    limits: LimitsSection = LimitsSection()
+    metrics: MetricsSection = MetricsSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 no .env file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 secrets name their file
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: the command line, then the environment, then the file."""
+        assert isinstance(init_settings, InitSettingsSource)  # noqa: S101 a fact for mypy
+        layers = init_settings.init_kwargs
+        return (
+            InitSettingsSource(settings_cls, layers["overrides"]),
+            env_settings,
+            InitSettingsSource(settings_cls, layers["file"]),
+        )
+
+    @model_validator(mode="after")
+    def _fields_are_told_apart(self) -> "Settings":
+        names = [*self.schema_.feature_names]
+        fields = [f for f in (self.schema_.id, self.schema_.time, self.schema_.label) if f]
+        if not self.schema_.features_in:
+            names += fields
+        elif self.schema_.features_in in fields:
+            names += [*fields, self.schema_.features_in]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise PydanticCustomError(
+                "twice", "schema: {names} stands for two things; name each once", {"names": twice}
+            )
+        return self
+
+    @property
+    def dead_letter_topic(self) -> str:
+        """Topic of the dead letters; the input topic with `.dlq` behind it if not set."""
+        return self.output.dead_letter_topic or f"{self.input.topic}.dlq"
+
+    def meaning(self) -> dict[str, Any]:
+        """Give the part of the settings that decides what a model means."""
+        schema = self.schema_.model_dump(include={"features_in", "label"})
+        learning = self.learning.model_dump(
+            include={"stride", "max_abs", "max_weight", "on_unknown_label"}
+        )
+        steps = [{"use": step.use, **step.params} for step in self.model.steps]
+        features = list(self.schema_.feature_names)
+        classes = sorted(self.schema_.classes) if self.schema_.classes else None
+        return {
+            "schema": {**schema, "features": features, "classes": classes},
+            "model": {"steps": steps},
+            "learning": learning,
+        }
+
+    def meaning_hash(self) -> str:
+        """Hash of `meaning`, hexadecimal."""
+        return hashlib.sha256(msgspec.json.encode(self.meaning(), order="sorted")).hexdigest()
+
+
+def load(path: Path | None, overrides: Sequence[str] = ()) -> Settings:
+    """Read a settings file, then the environment, then `--set` overrides over it.
+
+    Parameters
+    ----------
+    path : Path or None
+        A TOML file; None if everything comes from elsewhere.
+    overrides : sequence of str
+        `section.key=value`, the strongest.
+
+    Raises
+    ------
+    SettingsError
+        With one line for each thing that is wrong.
+    """
+    return from_tables(_read(path) if path else {}, overrides)
+
+
+def from_tables(tables: Mapping[str, Any], overrides: Sequence[str] = ()) -> Settings:
+    """Make settings from tables as a TOML file would give them; the environment holds over them.
+
+    Raises
+    ------
+    SettingsError
+        With one line for each thing that is wrong.
+    """
+    stray = _stray_variables(os.environ)
+    if stray:
+        raise SettingsError(*stray)
+    layers: dict[str, Any] = {"file": dict(tables), "overrides": parse_overrides(overrides, tables)}
+    try:
+        return Settings(**layers)
+    except ValidationError as error:
+        raise SettingsError(*explain(error, Settings)) from None
+    except ValueError as error:  # an environment variable that should hold JSON and does not
+        raise SettingsError(f"environment: {error}; write lists and tables as JSON") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path}: no such file; `streamfit init {path}` writes a starter"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({error}); name a TOML file") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML: {error}; mend the line it names") from None
+
+
+def _stray_variables(environment: Mapping[str, str]) -> list[str]:
+    sections = {(field.alias or name) for name, field in Settings.model_fields.items()}
+    problems = []
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX) or variable.startswith(NOT_SETTINGS):
+            continue
+        section = variable.removeprefix(PREFIX).split("__")[0].lower()
+        if section not in sections:
+            problems.append(
+                f"{variable}: unknown section {section!r}; write {PREFIX}<SECTION>__<KEY> "
+                f"with one of {', '.join(sorted(sections))}"
+            )
+    return problems

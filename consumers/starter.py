@@ -1,0 +1,65 @@
+"""The settings file that `streamfit init` writes."""
+
+STARTER = """\
+# Settings of streamfit. Every key can also be set by the environment
+# (STREAMFIT_KAFKA__BOOTSTRAP_SERVERS=...) or by --set kafka.bootstrap_servers=...
+# What is commented out shows the default.
+
+[kafka]
+bootstrap_servers = "localhost:9092"
+
+# [kafka.librdkafka]                  # any option of librdkafka, such as
+# "security.protocol" = "SASL_SSL"
+# "sasl.mechanism" = "SCRAM-SHA-512"
+# "sasl.username" = "streamfit"
+# "sasl.password" = { file = "/run/secrets/kafka-password" }
+
+[input]
+# Events look like {"id":"e1","features":{"temperature":21.5,"load":0.4},"label":1}
+topic = "events"
+group = "streamfit"                   # the consumer group; offsets and checkpoints belong to it
+# start = "earliest"                  # or "latest": where a new group begins
+# instance = "streamfit-0"            # a fixed name of this replica: restarts rejoin at once
+
+[schema]
+id = "id"                             # left out: topic/partition/offset
+label = "label"                       # events without one are predicted, not learned
+# time = "ts"                         # ms since 1970, UTC; left out: the record's timestamp
+# features_in = "features"            # object or array that holds the features; "" = flat rows
+features = ["temperature", "load"]    # in the order of the model's columns
+classes = [0, 1]                      # all of them; left out for regression
+
+[[model.steps]]                       # any scikit-learn classes with partial_fit,
+use = "StandardScaler"                # by name and parameters
+
+[[model.steps]]
+use = "SGDClassifier"
+loss = "log_loss"
+learning_rate = "constant"
+eta0 = 0.005
+penalty = "none"
+
+[learning]
+# stride = 1                          # labelled events between two updates; 1 = row by row, exact
+# max_abs = 1e15                      # larger features are dead letters
+# max_weight = 1e12                   # an event that drives a weight beyond is a dead letter
+# on_unknown_label = "dead_letter"    # or "unlabelled": predict it, do not learn it
+
+[output]
+topic = "predictions"
+# dead_letter_topic = "events.dlq"    # default: the input topic with .dlq behind it
+
+[checkpoint]
+store = "file:///var/lib/streamfit"
+# every = "1s"
+# keep = 5
+
+[metrics]
+# host = "127.0.0.1"
+# port = 9108
+
+[limits]                              # too many dead letters stop the consumer
+# dead_letter_window = 10000
+# dead_letter_count = 500
+# dead_letter_run = 100
+"""

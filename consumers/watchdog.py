@@ -1,0 +1,36 @@
+"""A deadline for what may hang for good: the close of a client after a fatal error."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_log = logging.getLogger("streamfit.watchdog")
+
+
+@contextmanager
+def ends_within(timeout_s: float, exit_code: int = 3) -> Iterator[None]:
+    """End the process if the block is not left in time.
+
+    Everything that must last is committed before a close, so nothing is lost by ending here.
+
+    Parameters
+    ----------
+    timeout_s : float
+        Seconds.
+    exit_code : int
+        What the process ends with then.
+    """
+
+    def end() -> None:
+        _log.error("closing took longer than %g s: ending at once", timeout_s)
+        os._exit(exit_code)
+
+    timer = threading.Timer(timeout_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

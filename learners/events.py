@@ -1,0 +1,152 @@
+"""Events in columns: what a read brought, what could be decoded, what was predicted.
+
+Nothing here touches Kafka; `Records` is what an adapter fills from whatever it read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Headers = list[tuple[str, str | bytes | None]]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Undecoded records of one read, in the order of reading.
+
+    Attributes
+    ----------
+    topic : str
+        The topic that all of them come from.
+    values, keys : sequence of bytes or None, of length n_records
+        A value of None is a tombstone.
+    partitions, offsets : ndarray of shape (n_records,)
+        Where each record stands.
+    time_ms : ndarray of shape (n_records,)
+        The record's timestamp, ms since 1970 UTC.
+    headers : callable
+        Gives the headers of one record by its position; asked for only when that record becomes
+        a dead letter, since fetching them costs more than decoding.
+    """
+
+    topic: str
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    partitions: Ints
+    offsets: Ints
+    time_ms: Ints
+    headers: Callable[[int], Headers]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def next_offsets(self) -> dict[int, int]:
+        """Next offset to read of every partition in this read.
+
+        Returns
+        -------
+        dict of int to int
+            Partition to the offset after its last record here.
+        """
+        # A dict keeps the last value given for a key, and offsets of a partition only grow.
+        return dict(zip(self.partitions.tolist(), (self.offsets + 1).tolist(), strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Accepted events of one read, in columns.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_events, n_features)
+        Features, float64, C-contiguous, finite.
+    y : ndarray of shape (n_events,)
+        Class index into the sorted classes (int64), or the target (float64). -1 or NaN where
+        there is no label.
+    labelled : ndarray of shape (n_events,)
+        True where `y` holds a label.
+    ids : list of str or int, of length n_events
+        The event's id, as it came.
+    keys : list of bytes or None, of length n_events
+        The record's key.
+    time_ms : ndarray of shape (n_events,)
+        Event time, ms since 1970 UTC.
+    partitions, offsets : ndarray of shape (n_events,)
+        The source of each event.
+    rows : ndarray of shape (n_events,)
+        Position of each event in the `Records` it was decoded from.
+    """
+
+    X: Floats
+    y: NDArray[Any]
+    labelled: Bools
+    ids: list[str | int]
+    keys: list[bytes | None]
+    time_ms: Ints
+    partitions: Ints
+    offsets: Ints
+    rows: Ints
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, keep: Bools) -> Self:
+        """Return the events where `keep` is true, as a new batch."""
+        positions = np.flatnonzero(keep).tolist()
+        return type(self)(
+            X=self.X[keep],
+            y=self.y[keep],
+            labelled=self.labelled[keep],
+            ids=[self.ids[i] for i in positions],
+            keys=[self.keys[i] for i in positions],
+            time_ms=self.time_ms[keep],
+            partitions=self.partitions[keep],
+            offsets=self.offsets[keep],
+            rows=self.rows[keep],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a learner said of each event of a batch before it learned that event.
+
+    Attributes
+    ----------
+    values : ndarray of shape (n_events,)
+        Class index (int64), or the predicted number (float64), or the cluster (int64).
+    probabilities : ndarray of shape (n_events, n_classes) or None
+        None where the estimator gives none.
+    model_version : ndarray of shape (n_events,)
+        Number of events learned before each one, int64.
+    accepted : ndarray of shape (n_events,)
+        False for a row that the guard found guilty: it was not learned, and its prediction
+        must not be used.
+    """
+
+    values: NDArray[Any]
+    probabilities: Floats | None
+    model_version: Ints
+    accepted: Bools
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, keep: Bools) -> Self:
+        """Return the predictions where `keep` is true."""
+        probabilities = None if self.probabilities is None else self.probabilities[keep]
+        return type(self)(
+            self.values[keep], probabilities, self.model_version[keep], self.accepted[keep]
+        )
+
+    def of_predicted_class(self) -> Floats | None:
+        """Probability of the predicted class of each event, or None where there is none."""
+        if self.probabilities is None:
+            return None
+        column = np.asarray(self.probabilities)[np.arange(len(self)), self.values]
+        return np.asarray(column, dtype=np.float64)

@@ -1,0 +1,123 @@
+"""From the settings' words to a learner: the one place that picks the compiled or general path.
+
+>>> make_learner([StepSpec("SGDClassifier", {"loss": "log_loss"})], (0, 1), n_features=3).path
+'compiled'
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from learners.compiled import CompiledLearner, has_kernels
+from learners.events import Floats
+from learners.general import GeneralLearner
+from learners.guard import Guard
+from learners.learner import Learner, Task
+from learners.model_spec import ModelSpecError, StepSpec
+from learners.pipeline import build_pipeline, task_of
+from learners.scikit_rows import ROW_ERRORS, is_within, learn, transform_row
+
+Classes = tuple[int, ...] | tuple[str, ...]
+_GUARD = Guard()
+
+
+def make_learner(
+    steps: Sequence[StepSpec],
+    classes: Classes | None,
+    n_features: int,
+    stride: int = 1,
+    guard: Guard = _GUARD,
+) -> Learner:
+    """Make the learner of a pipeline: compiled where each step has a kernel, else general.
+
+    Parameters
+    ----------
+    steps : sequence of StepSpec
+        Transformers, then one predictor.
+    classes : tuple of int or tuple of str, or None
+        All classes; None where the predictor is not a classifier.
+    n_features : int
+        Number of features of an event.
+    stride : int
+        Labelled events between two updates of the predictor; 1 is exact.
+    guard : Guard
+
+    Returns
+    -------
+    Learner
+        That has learned nothing yet.
+
+    Raises
+    ------
+    ModelSpecError
+        If the pipeline cannot be built, cannot learn from a stream, or does not fit the classes.
+    """
+    if stride < 1:
+        raise ModelSpecError("learning.stride", stride, "is not allowed", "it must be 1 or more")
+    pipeline = build_pipeline(steps)
+    _check_classes(task_of(pipeline), classes, steps[-1].use)
+    ordered = None if classes is None else cast("Classes", tuple(sorted(classes)))
+    _match_class_weight(pipeline[-1], ordered)
+    _try_out(pipeline, steps, ordered, n_features)
+    if stride == 1 and has_kernels(pipeline):
+        return CompiledLearner(pipeline, ordered, guard)
+    return GeneralLearner(pipeline, ordered, stride, guard)
+
+
+def _check_classes(task: Task, classes: Classes | None, use: str) -> None:
+    key = "schema.classes"
+    if task is not Task.CLASSIFICATION:
+        if classes is not None:
+            mend = "leave it out, or use a classifier such as SGDClassifier"
+            raise ModelSpecError(key, list(classes), f"{use} does not predict classes", mend)
+    elif classes is None:
+        mend = "list all classes, such as [0, 1]"
+        raise ModelSpecError(key, None, f"{use} is a classifier", mend)
+    elif len(set(classes)) < max(2, len(classes)):
+        problem = f"{use} needs two or more different classes"
+        raise ModelSpecError(key, list(classes), problem, "list each class once")
+
+
+def _match_class_weight(model: Any, classes: Classes | None) -> None:
+    """Give weights the classes' own values as keys: in TOML every key is a string."""
+    weights = getattr(model, "class_weight", None)
+    if isinstance(weights, dict) and classes is not None:
+        by_name = {str(value): value for value in classes}
+        model.class_weight = {by_name.get(str(k), k): weight for k, weight in weights.items()}
+
+
+def _try_out(
+    pipeline: Pipeline, steps: Sequence[StepSpec], classes: Classes | None, n_features: int
+) -> None:
+    """Let a copy learn rows of zeros and ones, one by one, and tell which step fails.
+
+    So what scikit-learn finds wrong only while it learns is told before any event comes.
+    """
+    labels = np.array(classes if classes is not None else (0.0, 1.0))
+    names = labels if classes is not None else None
+    *transformers, model = [clone(step) for _, step in pipeline.steps]
+    y = None if task_of(pipeline) is Task.UNSUPERVISED else labels
+    at_once = int(getattr(model, "n_clusters", 1))
+    with np.errstate(all="ignore"):
+        for row in range(2):
+            Z: Floats = np.full((1, n_features), float(row))
+            for i, transformer in enumerate(transformers):
+                try:
+                    Z = transform_row([transformer], Z)
+                except ROW_ERRORS as error:
+                    raise _unable(i, steps[i], error) from error
+            try:
+                learn(model, Z.repeat(at_once, axis=0), None if y is None else y[[row]], names)
+            except ROW_ERRORS as error:
+                raise _unable(len(transformers), steps[-1], error) from error
+    if not is_within(model, np.inf):
+        raise _unable(len(transformers), steps[-1], ValueError("its weights are not finite"))
+
+
+def _unable(index: int, step: StepSpec, error: Exception) -> ModelSpecError:
+    problem = f"cannot learn row by row: {' '.join(str(error).split())}".rstrip(".")
+    mend = "change its parameters, or use another estimator"
+    return ModelSpecError(f"model.steps[{index}].use", step.use, problem, mend)

@@ -1,0 +1,1 @@
+"""Compiled test-then-train, one scikit-learn estimator a module, on the estimator's own arrays."""

@@ -1,0 +1,1 @@
+"""What streamfit measures and how it is shown: scores, baselines, Prometheus, health."""

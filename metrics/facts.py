@@ -1,0 +1,133 @@
+"""What happened, as plain facts with units: reported by the core, shown by exporters and views."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class View(StrEnum):
+    """Over which events a score is taken."""
+
+    CUMULATIVE = "cumulative"
+    WINDOW = "window"
+    FADING = "fading"
+
+
+class Baseline(StrEnum):
+    """A prediction that needs no features, made on the same events."""
+
+    NO_CHANGE = "no_change"
+    MAJORITY = "majority"
+    RUNNING_MEAN = "running_mean"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreFacts:
+    """Scores of the model and of the baselines at one moment.
+
+    Attributes
+    ----------
+    scored, correct : int
+        Labelled events scored so far, and those predicted right (0 for numbers).
+    scores : mapping of View to mapping of str to float
+        Score name (`accuracy`, `kappa`, `kappa_t`, ...) to value, in each view. A score that
+        is not defined yet, or that the estimator cannot give, is left out.
+    baselines : mapping of View to mapping of Baseline to float
+        Accuracy of each baseline (mean absolute error for numbers), in each view.
+    """
+
+    scored: int
+    correct: int
+    scores: Mapping[View, Mapping[str, float]]
+    baselines: Mapping[View, Mapping[Baseline, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """What one I/O batch brought and what became of it.
+
+    Attributes
+    ----------
+    consumed, decoded, learned, unlabelled, poisoned, predicted : int
+        Numbers of records or events.
+    rejected : mapping of (stage, reason) to int
+        Records refused before learning.
+    skipped : mapping of str to int
+        Records passed over, by reason.
+    dead_letters : mapping of str to int
+        Dead letters produced, by stage.
+    seconds : mapping of str to float
+        Time spent in each stage, in seconds.
+    latency_seconds : float or None
+        From the oldest record's timestamp to its prediction being handed to the producer.
+    model_version : int
+        Events learned after this batch.
+    next_offsets : mapping of int to int
+        Partition to next offset.
+    lag : mapping of int to int
+        Partition to records not yet read, as far as known.
+    lag_seconds : mapping of int to float
+        Partition to the age of its last read record where it lags, else 0.
+    """
+
+    consumed: int
+    decoded: int
+    learned: int
+    unlabelled: int
+    poisoned: int
+    predicted: int
+    rejected: Mapping[tuple[str, str], int]
+    skipped: Mapping[str, int]
+    dead_letters: Mapping[str, int]
+    seconds: Mapping[str, float]
+    latency_seconds: float | None
+    model_version: int
+    next_offsets: Mapping[int, int]
+    lag: Mapping[int, int] = field(default_factory=dict)
+    lag_seconds: Mapping[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EpochFacts:
+    """One epoch: flush, save, commit.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether the commit was acknowledged.
+    epoch : int
+        Number of the epoch.
+    time_s : float
+        When it ended, seconds since 1970 UTC.
+    seconds : mapping of str to float
+        Duration of `flush`, `save` and `commit`, in seconds.
+    checkpoint_bytes : int
+        Size of the checkpoint, 0 if none was written.
+    committed : mapping of int to int
+        Partition to committed next offset.
+    """
+
+    ok: bool
+    epoch: int
+    time_s: float
+    seconds: Mapping[str, float]
+    checkpoint_bytes: int
+    committed: Mapping[int, int]
+
+
+class State(StrEnum):
+    """What the consumer is doing."""
+
+    STARTING = "starting"
+    STANDBY = "standby"
+    RESTORING = "restoring"
+    RUNNING = "running"
+    STOPPING = "stopping"
+
+
+class RebalanceEvent(StrEnum):
+    """What the group coordinator asked for."""
+
+    ASSIGNED = "assigned"
+    REVOKED = "revoked"
+    LOST = "lost"

@@ -1,0 +1,1 @@
+"""Everything of streamfit that writes to Kafka: predictions, dead letters, data sets."""

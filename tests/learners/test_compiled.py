@@ -1,0 +1,61 @@
+# ruff: noqa: N806 - X is what the field calls a matrix of features
+import numpy as np
+import pytest
+
+from learners.compiled import CompiledLearner, has_kernels
+from learners.factory import make_learner
+from learners.model_spec import StepSpec
+from learners.pipeline import build_pipeline
+from tests.batches import batch_of, elec2, learn_in_parts
+
+STEPS = [
+    StepSpec("StandardScaler", {}),
+    StepSpec(
+        "SGDClassifier",
+        {"loss": "log_loss", "learning_rate": "constant", "eta0": 0.005, "penalty": "none"},
+    ),
+]
+
+
+def test_elec2_ends_at_its_known_accuracy_however_it_is_cut() -> None:
+    batch = elec2()
+    learner = make_learner(STEPS, ("DOWN", "UP"), 8)
+    assert learner.path == "compiled"
+    predictions = learn_in_parts(learner, batch, [512] * 88)
+    assert np.mean(predictions.values == batch.y) == pytest.approx(0.8190, abs=0.0005)
+    assert learner.model_version == len(batch) == 45_312
+
+
+def test_rows_that_cannot_start_a_model_are_left_out_until_one_can() -> None:
+    X = np.array([[1.0, 2.0]] + [[1e308, -1e308]] * 40 + [[1.0, 2.0], [3.0, 4.0]])
+    learner = make_learner(STEPS[1:], (0, 1), 2)
+    batch = batch_of(X, np.ones(43, np.int64), np.arange(43) > 0)
+    predictions = learner.test_then_train(batch)
+    np.testing.assert_array_equal(np.flatnonzero(~predictions.accepted), np.arange(1, 41))
+    assert predictions.model_version[-2:].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("loss", ["log_loss", "modified_huber"])
+def test_a_row_that_no_class_wants_belongs_to_all_alike_as_in_scikit_learn(loss: str) -> None:
+    pipeline = build_pipeline([StepSpec("SGDClassifier", {"loss": loss})])
+    learner = CompiledLearner(pipeline, (0, 1, 2))
+    learner.test_then_train(batch_of(np.eye(3), np.arange(3)))
+    pipeline[-1].coef_[:] = 0.0
+    pipeline[-1].intercept_[:] = -1000.0
+    probabilities = learner.test_then_train(batch_of(np.eye(3))).probabilities
+    np.testing.assert_array_equal(probabilities, np.full((3, 3), 1 / 3))
+    np.testing.assert_array_equal(probabilities, pipeline.predict_proba(np.eye(3)))
+
+
+def test_a_pipeline_without_kernels_is_refused() -> None:
+    pipeline = build_pipeline([StepSpec("MaxAbsScaler", {}), StepSpec("SGDRegressor", {})])
+    assert not has_kernels(pipeline)
+    with pytest.raises(ValueError, match="has no kernel"):
+        CompiledLearner(pipeline)
+
+
+def test_events_of_another_width_never_reach_compiled_code() -> None:
+    learner = make_learner(STEPS, (0, 1), 2)
+    learner.test_then_train(batch_of(np.eye(2), np.arange(2)))
+    with pytest.raises(ValueError, match="the model has 2 features, not 3"):
+        learner.test_then_train(batch_of(np.eye(3), np.zeros(3, np.int64)))
