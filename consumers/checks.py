@@ -70,7 +70,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
 def _store(settings: Settings) -> Finding:
     address = settings.checkpoint.store
     store = open_store(address)
-    name = f".check/{uuid4().hex}"
+    name = f"check-{uuid4().hex}"
     try:
         store.put(name, b"streamfit check")
         store.delete(name)

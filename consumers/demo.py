@@ -147,7 +147,7 @@ class Replayer:
         # Encoded beforehand: reading CSV would take its time from the learning that is shown.
         self._records = list(mixed(encode_rows(Elec2(), mapping), ROWS, options.dirty))
         self._replay = Replay(
-            open_producer(settings.kafka.client_config()),
+            open_producer({**settings.kafka.client_config(), "log_level": 2}),
             settings.input.topic,
             ReplayOptions(rate=options.rate, partition=0),
             may_send=lambda sent: sent - consumed() < LEAD,

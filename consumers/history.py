@@ -66,7 +66,7 @@ class Moment:
     lag : mapping of int to int
         Partition to records not yet read, as last known.
     measure : Measure or None
-        What the course holds; None as long as nothing is scored.
+        What `course` holds; None as long as nothing is scored.
     scores, course : ScoreFacts or None, sequence of Point
         As told last; and one point for each time before, in the order of `scored`.
     saved, saved_age_s : EpochFacts or None, float or None
@@ -199,9 +199,10 @@ class _Rate:
         self._forget(now_s)
         if not self._entries:
             return 0.0
-        # The first batch starts the clock and is not counted: when it began is not known.
+        # The first batch starts the clock and is not counted: when it began is not known. An
+        # entry long before the window's start stands for a pause, which must not count in full.
         first_s, before = self._entries[0]
-        elapsed_s = min(now_s - first_s, self.WINDOW_S)
+        elapsed_s = min(now_s - first_s, 1.25 * self.WINDOW_S)
         return (self._entries[-1][1] - before) / elapsed_s if elapsed_s >= self.APART_S else 0.0
 
     def _forget(self, now_s: float) -> None:

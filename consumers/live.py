@@ -23,7 +23,7 @@ _REDRAWS_PER_S = 8
 _LINE_EVERY_S = 1.0
 # Below this, scores and status stand one above the other.
 _BESIDE_WIDTH = 76
-_SCORE_WIDTHS = (14, 9, 10)
+_SCORE_WIDTHS = (13, 9, 10)
 _MIN_CHART, _MAX_CHART = 4, 18
 _NOT_DEFINED = "-"
 _SCORES = {Measure.ACCURACY: ("accuracy", "kappa-T"), Measure.MAE: ("mae", "R2")}
@@ -131,7 +131,7 @@ class Frame:
         scores, status = _score_table(moment), _status_table(moment)
         beside = width >= _BESIDE_WIDTH
         if beside:
-            side_by_side = _grid(sum(_SCORE_WIDTHS) + 4, None)
+            side_by_side = _grid(sum(_SCORE_WIDTHS) + 3, None)
             side_by_side.add_row(scores, status)
             yield side_by_side
         else:
@@ -148,7 +148,8 @@ class Frame:
 def _head(moment: Moment, width: int) -> Text:
     line = Text("streamfit ", no_wrap=True, overflow="crop")
     line.append(moment.state.value, "bold green" if moment.state is State.RUNNING else "bold")
-    rate = f"{moment.events_per_s:,.0f} events/s"
+    line.append(f"  model version {moment.model_version:,}")
+    rate = f"  {moment.events_per_s:,.0f} events/s"
     return line.append(rate.rjust(width - line.cell_len), "bold")
 
 
@@ -183,7 +184,10 @@ def _score_rows(moment: Moment) -> list[tuple[str, str, str, str]]:
 
 def _figures(moment: Moment, view: View) -> dict[str, float]:
     facts = moment.scores
-    return {} if facts is None else {**facts.scores.get(view, {}), **facts.baselines.get(view, {})}
+    if facts is None:
+        return {}
+    baselines = facts.baselines.get(view, {})
+    return {**facts.scores.get(view, {}), **{str(name): baselines[name] for name in baselines}}
 
 
 def _score(value: float | None) -> str:
@@ -203,26 +207,25 @@ def _score_table(moment: Moment) -> Table:
 
 def _status_table(moment: Moment) -> Table:
     stages = ", ".join(f"{stage} {n:,}" for stage, n in sorted(moment.dead_letters.items()) if n)
-    count = f"{sum(moment.dead_letters.values()):,}"
-    table = _grid(14, None)
-    table.add_row("model version", f"{moment.model_version:,}")
+    table = _grid(13, None)
     table.add_row("lag", _lag(moment.lag))
-    table.add_row("dead letters", f"{count}: {stages}" if stages else count)
+    table.add_row("dead letters", f"{sum(moment.dead_letters.values()):,}\n{stages}")
     table.add_row("checkpoint", _checkpoint(moment))
     return table
 
 
-def _checkpoint(moment: Moment) -> str:
+def _checkpoint(moment: Moment) -> Text:
     """Tell the last checkpoint in two lines."""
     saved, age_s = moment.saved, moment.saved_age_s
-    lines = ["none yet", ""]
+    told = Text("none yet\n")
     if saved is not None and age_s is not None:
-        took_ms = 1000 * sum(saved.seconds.values())
         size = f", {saved.checkpoint_bytes / 1000:,.1f} kB" if saved.checkpoint_bytes else ""
-        lines = [f"epoch {saved.epoch:,}{size}", f"{_age(age_s)} ago, took {took_ms:,.0f} ms"]
+        told = Text(f"epoch {saved.epoch:,}{size}\n{_age(age_s)} ago, ")
     if moment.failed_epochs:
-        lines[0] += f" [red]{moment.failed_epochs:,} failed since[/red]"
-    return "\n".join(lines)
+        told.append(f"{moment.failed_epochs:,} failed since", "bold red")
+    elif saved is not None:
+        told.append(f"took {1000 * sum(saved.seconds.values()):,.0f} ms")
+    return told
 
 
 def _age(seconds: float) -> str:
@@ -239,7 +242,7 @@ def _of(count: int, total: int | None) -> str:
 
 def _grid(*widths: int | None) -> Table:
     """Make a table whose cells are cut off rather than wrapped; None takes what is left."""
-    table = Table.grid(expand=True)
+    table = Table.grid(expand=None in widths)
     for width in widths:
         ratio = 1 if width is None else None
         table.add_column(width=width, ratio=ratio, no_wrap=True, overflow="crop")

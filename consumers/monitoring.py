@@ -5,9 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from metrics.exporter import Exporter
-from metrics.health import Health
-from metrics.server import MetricsPortError, MetricsServer
 from prometheus_client import CollectorRegistry
 
 from consumers.checkpoint import versions
@@ -15,7 +12,10 @@ from consumers.errors import SettingsError
 from consumers.observers import Observers
 from consumers.settings import Settings
 from consumers.wiring import learner_of
+from metrics.exporter import Exporter
+from metrics.health import Health
 from metrics.observer import Observer
+from metrics.server import MetricsPortError, MetricsServer
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,9 +32,9 @@ STYLES = {"model": "bold green", "no_change": "magenta", "simple": "cyan"}
 
 # Told apart by lightness and line too, for those who do not see the colours.
 _LINES = {
-    "simple": ("#56b4e9", 1.3, "--"),
-    "no_change": ("#d55e00", 1.3, "-"),
     "model": ("#00543d", 2.2, "-"),
+    "no_change": ("#d55e00", 1.3, "-"),
+    "simple": ("#56b4e9", 1.3, "--"),
 }
 _FORMATS = (".png", ".svg", ".pdf")
 
@@ -57,9 +57,13 @@ def check_path(path: Path) -> None:
         raise SettingsError('--plot: matplotlib is missing; pip install "streamfit[plot]"')
     if path.suffix.lower() not in _FORMATS:
         raise SettingsError(f"--plot {path}: unknown format; end it in {' or '.join(_FORMATS)}")
-    if not path.parent.is_dir():
+    try:
+        found, folder = path.exists(), path.parent.is_dir()
+    except OSError as error:  # no right to look, a name too long
+        raise SettingsError(f"--plot {path}: {error.strerror}; name another file") from None
+    if not folder:
         raise SettingsError(f"--plot {path}: no folder {path.parent}; make it, or name another")
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+    if path.is_dir() or not os.access(path if found else path.parent, os.W_OK):
         raise SettingsError(f"--plot {path}: cannot be written; name another file")
 
 
@@ -89,14 +93,13 @@ def draw(history: History, path: Path, title: str) -> None:
 
 def _draw_lines(axes: "Axes", measure: Measure, course: Sequence[Point]) -> None:
     scored = [point.scored for point in course]
-    for order, (field, (color, width, dashes)) in enumerate(_LINES.items(), 3):
-        values = [getattr(point, field) for point in course]
+    for field, (color, width, dashes) in _LINES.items():
         axes.plot(
-            *(scored, values, dashes),
+            *(scored, [getattr(point, field) for point in course], dashes),
             color=color,
             linewidth=width,
             label=names(measure)[field],
-            zorder=order,
+            zorder=4 if field == "model" else 3,
             marker="o" if len(course) == 1 else None,
         )
     axes.set_xlabel("events learned")
@@ -105,15 +108,7 @@ def _draw_lines(axes: "Axes", measure: Measure, course: Sequence[Point]) -> None
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.7)
     axes.margins(x=0.01)
-    handles, labels = axes.get_legend_handles_labels()
-    axes.legend(
-        handles[::-1],
-        labels[::-1],
-        frameon=False,
-        ncols=3,
-        loc="lower left",
-        bbox_to_anchor=(-0.01, 1),
-    )
+    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(-0.01, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +132,8 @@ class TextChart:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         label_width = max(map(len, names(self.measure).values()))
-        low, high, step = _axis(_values(self.course), most=max(2, self.height // 2 + 1))
+        values = [getattr(point, field) for point in self.course for field in STYLES]
+        low, high, step = _axis(values or [0.0, 1.0], most=max(2, self.height // 2 + 1))
         ticks = _ticks(low, high, step)
         gutter = max(map(len, ticks.values()))
         columns = options.max_width - gutter - label_width - 3
@@ -187,7 +183,7 @@ class _Canvas:
         scored = np.array([point.scored for point in course], dtype=np.float64)
         at, apart = np.linspace(*span, self._columns, retstep=True)
         seen = np.flatnonzero((at >= scored[0] - apart / 2) & (at <= scored[-1] + apart / 2))
-        for field in _LINES:
+        for field in reversed(STYLES):
             values = np.array([getattr(point, field) for point in course])
             dots = self._dot_rows(np.interp(at[seen], scored, values), *bounds)
             self._join(field, seen.tolist(), dots.tolist())
@@ -219,10 +215,6 @@ class _Canvas:
                 cell, x = y // height, column // width
                 self._bits[cell][x] |= self.BRAILLE[y % height][column % width]
                 self._owners[cell][x] = field
-
-
-def _values(course: Sequence[Point]) -> list[float]:
-    return [getattr(point, field) for point in course for field in STYLES] or [0.0, 1.0]
 
 
 def _axis(values: Sequence[float], most: int) -> tuple[float, float, float]:

@@ -1,25 +1,40 @@
 """SIGTERM and SIGINT as a wish to stop in order."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
+from typing import Self
+
+_NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
-@contextmanager
-def stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on SIGTERM and SIGINT while the block runs.
+class StopWish:
+    """Listens for SIGTERM and SIGINT from the start, and passes the wish on once it can be met.
 
-    A handler must not raise: inside a poll that would destroy records already fetched.
+    A handler must not raise: inside a poll that would destroy records already fetched. A context
+    manager: the handlers before it are back after it.
     """
 
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        stop()
+    def __init__(self) -> None:
+        self._asked = False
+        self._stop: Callable[[], None] = lambda: None
+        self._before: list[signal.Handlers | Callable[[int, FrameType | None], object] | int | None]
+        self._before = []
 
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
+    def __enter__(self) -> Self:
+        self._before = [signal.signal(number, self._handle) for number in _NUMBERS]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in zip(_NUMBERS, self._before, strict=True):
             signal.signal(number, handler)
+
+    def stops(self, stop: Callable[[], None]) -> None:
+        """Name what to call; it is called at once if the wish came before."""
+        self._stop = stop
+        if self._asked:
+            stop()
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked = True
+        self._stop()

@@ -102,22 +102,21 @@ def verdict(summary: Summary) -> str:
         return "No label came, so nothing could be scored."
     if kappa_t is None:
         return "The label never changed, so kappa-T is not defined: there was nothing to learn."
-    repeating = f"repeating the last label (no-change) is right for {no_change:.2%} of the events"
-    model = f"the model for {accuracy:.2%}"
-    if kappa_t < 0:
-        first = f"Here {repeating}, {model}: kappa-T is below 0, the model is worse than that."
-    elif kappa_t > 0:
-        first = f"Here {repeating}, {model}: kappa-T is above 0, the model is better than that."
-    else:
-        first = f"Here {repeating}, and {model}: kappa-T is 0, the model is no better than that."
-    return f"{first} {_beside_majority(accuracy, summary.baseline_majority)}".rstrip()
+    sign, compared = "0", "as well as"
+    if kappa_t != 0:
+        sign, compared = ("below 0", "worse than") if kappa_t < 0 else ("above 0", "better than")
+    return (
+        f"Repeating the last label (no-change) is right for {no_change:.2%} of the events, the "
+        f"model for {accuracy:.2%}. So kappa-T is {sign}: the model does {compared} repeating the "
+        f"last label. {_beside_majority(accuracy, summary.baseline_majority)}"
+    ).rstrip()
 
 
 def _beside_majority(accuracy: float, majority: float | None) -> str:
     if majority is None:
         return ""
-    does = "It beats" if accuracy > majority else "It does not beat"
-    return f"{does} naming the most frequent class each time ({majority:.2%})."
+    beats = "beats" if accuracy > majority else "does not beat"
+    return f"It {beats} naming the most frequent class each time ({majority:.2%})."
 
 
 def _scores(summary: Summary) -> Table:

@@ -1,4 +1,3 @@
-# ruff: noqa: N803, N806 - X is what the field calls a matrix of features
 """Event batches for tests, from matrices alone."""
 
 import csv

@@ -14,7 +14,7 @@ from consumers.settings import load
 def check(file: File, overrides: Overrides = None, *, as_json: AsJson = False) -> None:
     """Look at the settings, then connect: topics, a sample event, outputs, the store."""
     settings = load(file, overrides or ())
-    logs.configure(logging.ERROR)
+    logs.configure(logging.CRITICAL)  # what librdkafka would say is in the findings
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
     from consumers.checks import findings  # noqa: PLC0415
 
@@ -33,4 +33,4 @@ def check(file: File, overrides: Overrides = None, *, as_json: AsJson = False) -
 
 
 def _tell(what: str, found: str, *, ok: bool) -> None:
-    typer.echo(f"{'ok  ' if ok else 'FAIL'}  {what:<26}{found}", err=not ok)
+    typer.echo(f"ok    {what:<26}{found}" if ok else f"FAIL  {found}", err=not ok)

@@ -13,7 +13,7 @@ from rich.console import Console
 from consumers import logs
 from consumers.commands.options import AsJson, Overrides
 from consumers.plot import check_path, draw
-from consumers.signals import stop_on_signals
+from consumers.signals import StopWish
 
 Rate = Annotated[
     float | None,
@@ -56,11 +56,13 @@ def demo(
     options = DemoOptions(rate, dirty)
     console = Console(stderr=as_json)
     with ExitStack() as stack:
+        wish = stack.enter_context(StopWish())
         settings = stack.enter_context(demo_settings(overrides or ()))
         run = DemoRun(settings, options, console, keep=keep)
         monitor = stack.enter_context(monitoring(settings, run.observers))
         runner = stack.enter_context(open_runner(settings, monitor.observer, _REPORT_S))
-        with run.showing(runner, monitor.url), stop_on_signals(runner.stop):
+        wish.stops(runner.stop)
+        with run.showing(runner, monitor.url):
             runner.run(monitor.beat)
     run.check()
     if plot is not None:

@@ -4,15 +4,19 @@ import logging
 
 from consumers import logs
 from consumers.commands.options import File, Overrides
-from consumers.settings import load
-from consumers.signals import stop_on_signals
+from consumers.settings import Settings, load
+from consumers.signals import StopWish
 
 _log = logging.getLogger("streamfit.run")
 
 
 def run(file: File, overrides: Overrides = None) -> None:
     """Learn from the input topic until SIGTERM or Ctrl-C; then commit once more and leave."""
-    settings = load(file, overrides or ())
+    with StopWish() as wish:
+        _run(load(file, overrides or ()), wish)
+
+
+def _run(settings: Settings, wish: StopWish) -> None:
     logs.configure()
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
     from consumers.monitoring import monitoring  # noqa: PLC0415
@@ -25,6 +29,6 @@ def run(file: File, overrides: Overrides = None) -> None:
             settings.input.group,
             monitor.url,
         )
-        with stop_on_signals(runner.stop):
-            runner.run(monitor.beat)
+        wish.stops(runner.stop)
+        runner.run(monitor.beat)
     _log.info("stopped; everything learned is committed")

@@ -92,7 +92,8 @@ class Kafka:
     def close(self) -> None:
         """Leave nothing behind: the broker goes, or its topics do where somebody else runs it."""
         if self.kind is Kind.ADDRESS and self._topics:
-            for deleted in self._admin().delete_topics(self._topics).values():
+            admin = self._admin()  # kept: its futures fail when it is collected
+            for deleted in admin.delete_topics(self._topics).values():
                 deleted.result(TIMEOUT_S)
         self._server.close()
 

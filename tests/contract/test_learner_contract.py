@@ -1,4 +1,3 @@
-# ruff: noqa: N806 - X is what the field calls a matrix of features
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple

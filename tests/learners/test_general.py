@@ -1,4 +1,3 @@
-# ruff: noqa: N806 - X is what the field calls a matrix of features
 from typing import Any
 
 import numpy as np

@@ -1,4 +1,3 @@
-# ruff: noqa: N806 - X is what the field calls a matrix of features
 import pickle
 from typing import Any
 

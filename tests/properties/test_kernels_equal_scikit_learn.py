@@ -1,4 +1,3 @@
-# ruff: noqa: N806 - X is what the field calls a matrix of features
 from dataclasses import dataclass
 from typing import Any
 
