@@ -23,12 +23,17 @@ class Cluster:
     ----------
     config : mapping
         Client options, `bootstrap.servers` among them.
+
+    Attributes
+    ----------
+    embedded : bool
+        Whether it is librdkafka's mock cluster; known once `partitions` has asked.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self._address = config["bootstrap.servers"]
         self._complaints = Complaints("")
-        self._embedded = False
+        self.embedded = False
         options: dict[str, Any] = {**config, "error_cb": self._complaints}
         self._admin = AdminClient(options, logger=_log)
 
@@ -49,7 +54,7 @@ class Cluster:
                 f"kafka.bootstrap_servers = {self._address!r}: no answer from Kafka ({why}); "
                 "is the broker up, are address and login right?"
             ) from None
-        self._embedded = str(found.cluster_id).startswith(_MOCK)
+        self.embedded = str(found.cluster_id).startswith(_MOCK)
         return {name: len(topic.partitions) for name, topic in found.topics.items()}
 
     def partitions_of(self, wanted: Mapping[str, str]) -> dict[str, int]:
@@ -89,7 +94,7 @@ class Cluster:
         return AclOperation.WRITE in described.authorized_operations
 
     def _describe(self, topic: str) -> Any:
-        if self._embedded:
+        if self.embedded:
             return None
         try:
             asked = self._admin.describe_topics(

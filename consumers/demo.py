@@ -72,12 +72,7 @@ def demo_settings(overrides: Sequence[str]) -> Iterator[Settings]:
         settings = from_tables(tables, overrides)
         if settings.kafka.bootstrap_servers == EMBEDDED:
             broker = stack.enter_context(EmbeddedBroker())
-            # A fetch of the embedded broker does not wake on new data.
-            options = {"fetch.wait.max.ms": 10}
-            tables["kafka"] = {
-                "bootstrap_servers": broker.bootstrap_servers,
-                "librdkafka": options,
-            }
+            tables["kafka"]["bootstrap_servers"] = broker.bootstrap_servers
             settings = from_tables(tables, overrides)
             for topic in _topics(settings):
                 broker.create_topic(topic, 1)
@@ -146,8 +141,9 @@ class Replayer:
         )
         # Encoded beforehand: reading CSV would take its time from the learning that is shown.
         self._records = list(mixed(encode_rows(Elec2(), mapping), ROWS, options.dirty))
+        self._producer = open_producer(settings.kafka.client_config())
         self._replay = Replay(
-            open_producer({**settings.kafka.client_config(), "log_level": 2}),
+            self._producer,
             settings.input.topic,
             ReplayOptions(rate=options.rate, partition=0),
             may_send=lambda sent: sent - consumed() < LEAD,
@@ -166,6 +162,7 @@ class Replayer:
         self._replay.stop()
         if self._thread.is_alive():
             self._thread.join(10)
+        self._producer.close()
 
     def _run(self) -> None:
         try:

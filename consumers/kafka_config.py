@@ -21,6 +21,10 @@ FIXED: dict[str, str | int | float | bool] = {
 _CLASSIC_ONLY = ("partition.assignment.strategy", "session.timeout.ms")
 
 
+# A fetch of the embedded broker does not wake on new data: without this, events wait for 0.5 s.
+EMBEDDED: dict[str, str | int | float | bool] = {"fetch.wait.max.ms": 10}
+
+
 def consumer_config(options: Mapping[str, Any], group: str, instance: str | None) -> dict[str, Any]:
     """Put the consumer's options together: ours, the user's over them, the fixed ones over all."""
     config = {**CONFIG, **options, **FIXED, "group.id": group}

@@ -9,7 +9,7 @@ from consumers.checkpoints import Checkpoints
 from consumers.cluster import Cluster
 from consumers.errors import SettingsError
 from consumers.flow import Flow
-from consumers.kafka_config import consumer_config
+from consumers.kafka_config import EMBEDDED, consumer_config
 from consumers.kafka_source import KafkaSource
 from consumers.learning import Learning
 from consumers.limits import DeadLetterLimits
@@ -133,8 +133,9 @@ def open_runner(
             "output.dead_letter_topic": settings.dead_letter_topic,
         }
     )
+    reading = {**EMBEDDED, **config} if cluster.embedded else config
     source = KafkaSource(
-        consumer_config(config, settings.input.group, settings.input.instance),
+        consumer_config(reading, settings.input.group, settings.input.instance),
         settings.input.topic,
         settings.learning.max_batch,
         cluster.topic_id(settings.input.topic),

@@ -1,5 +1,6 @@
 """Writes predictions and dead letters, and tells before a commit whether all arrived."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ from learners.events import Headers
 from producers.dead_letters import DeadLetter
 from producers.encoding import BY_KEY, Record
 
+_log = logging.getLogger("streamfit.sink")
 CONFIG: dict[str, str | int | float | bool] = {
     "enable.idempotence": True,  # in order and once, whatever the network does
     "acks": "all",
@@ -17,7 +19,6 @@ CONFIG: dict[str, str | int | float | bool] = {
     "linger.ms": 2,
     "compression.type": "lz4",
     "message.max.bytes": 10_000_000,  # the broker's limit decides, not the client's
-    "allow.auto.create.topics": False,
 }
 
 
@@ -70,7 +71,8 @@ class KafkaSink:
         self._dead_letter_topic = dead_letter_topic
         self._dead_letter_partitions = partitions
         self._failures: list[str] = []
-        self._producer = Producer({**CONFIG, **config, "on_delivery": self._report})
+        options: dict[str, Any] = {**CONFIG, **config, "on_delivery": self._report}
+        self._producer = Producer(options, logger=_log)
 
     def predictions(self, records: Iterable[Record]) -> int:
         """Hand over predictions."""
@@ -109,7 +111,7 @@ class KafkaSink:
     def close(self) -> None:
         """Drop what is not acknowledged."""
         self._producer.purge()
-        self._producer.flush(1)
+        self._producer.close()
 
     def _produce(
         self,

@@ -58,7 +58,7 @@ def demo(
     with ExitStack() as stack:
         wish = stack.enter_context(StopWish())
         settings = stack.enter_context(demo_settings(overrides or ()))
-        run = DemoRun(settings, options, console, keep=keep)
+        run = DemoRun(settings, options, console, keep=keep, told=not as_json)
         monitor = stack.enter_context(monitoring(settings, run.observers))
         runner = stack.enter_context(open_runner(settings, monitor.observer, _REPORT_S))
         wish.stops(runner.stop)

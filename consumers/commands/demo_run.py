@@ -36,10 +36,18 @@ class DemoRun:
         Where the view goes.
     keep : bool
         Go on after the end.
+    told : bool
+        Whether the summary is shown here; else it is somebody else's to print.
     """
 
     def __init__(
-        self, settings: Settings, options: DemoOptions, console: Console, *, keep: bool
+        self,
+        settings: Settings,
+        options: DemoOptions,
+        console: Console,
+        *,
+        keep: bool,
+        told: bool = True,
     ) -> None:
         milestones = Milestones(self._begin, self._end, self._settle)
         self.history = History()
@@ -48,6 +56,7 @@ class DemoRun:
         self._view = LiveView(self.history, console, options.total)
         self._console = console
         self._keep = keep
+        self._told = told
         self._runner: Runner | None = None
         self._metrics_url = ""
         self._began = self._ended = time.monotonic()
@@ -104,4 +113,5 @@ class DemoRun:
             self._runner.stop()
 
     def _show_summary(self) -> None:
-        self._console.print(summary_table(self.summary(), NEXT))
+        if self._told:
+            self._console.print(summary_table(self.summary(), NEXT))

@@ -188,6 +188,13 @@ def test_a_page_that_fails_is_an_error_and_the_others_go_on(
     assert site.ask("/livez").status == 200
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let sockets wait for good: what ends a connection then is the deadline of the request."""
+    monkeypatch.setattr("metrics.server._Handler.timeout", None)
+
+
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("sent", [b"", b"GET /met", b"GET /metrics HTTP/1.1\r\nHost: x\r\n"])
 def test_a_half_open_client_holds_up_nobody_and_is_ended(site: Site, sent: bytes) -> None:
     with site.connect() as half_open:
@@ -308,6 +315,7 @@ def test_after_a_close_the_port_is_free_again(site: Site) -> None:
     again.server.close()
 
 
+@pytest.mark.usefixtures("patient")
 def test_a_close_ends_clients_that_have_not_asked(site: Site) -> None:
     client = site.connect()
     client.sendall(b"GET")
