@@ -166,6 +166,7 @@ class Runner:
         if self._source.owned() == self._source.partitions():
             self._restore()
         else:
+            self._source.assign({})  # nobody learns before owning all
             self._tell.state(State.STANDBY)
         return True
 

@@ -1,4 +1,4 @@
-"""What a scrape shows after which facts, read back with the client library's own parser."""
+"""What a scrape shows after batches, epochs, rebalances and changes of state."""
 
 import math
 import sys
@@ -10,90 +10,9 @@ from functools import partial
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.parser import text_string_to_metric_families
 
-from learners.learner import Task
-from learners.rejections import Reason, SkipReason, Stage
-from metrics.exporter import Exporter
-from metrics.facts import (
-    Baseline,
-    BatchFacts,
-    EpochFacts,
-    RebalanceEvent,
-    ScoreFacts,
-    State,
-    View,
-)
-from metrics.names import REJECTIONS_BEFORE_LEARNING, Kind, Metric
-
-BATCH = BatchFacts(
-    consumed=10,
-    decoded=7,
-    learned=4,
-    unlabelled=2,
-    poisoned=1,
-    predicted=6,
-    rejected={("decode", "malformed"): 1, ("label", "unknown_label"): 1},
-    skipped={"tombstone": 1},
-    dead_letters={"decode": 1, "label": 1, "learn": 1},
-    seconds={"decode": 0.0002, "step": 0.00004, "produce": 0.002},
-    latency_seconds=0.02,
-    model_version=4,
-    next_offsets={0: 10},
-)
-REPORT = replace(
-    BatchFacts(0, 0, 0, 0, 0, 0, {}, {}, {}, {}, None, 4, {}),
-    lag={0: 5, 1: 0},
-    lag_seconds={0: 1.5, 1: 0.0},
-)
-EPOCH = EpochFacts(
-    ok=True,
-    epoch=3,
-    time_s=1_700_000_000.0,
-    seconds={"flush": 0.001, "save": 0.01, "commit": 0.006},
-    checkpoint_bytes=5000,
-    committed={0: 10, 1: 20},
-)
-SCORES = {
-    Task.CLASSIFICATION: {
-        "prequential_accuracy",
-        "prequential_balanced_accuracy",
-        "prequential_macro_f1",
-        "prequential_kappa",
-        "prequential_kappa_t",
-        "prequential_log_loss",
-    },
-    Task.REGRESSION: {"prequential_mae", "prequential_rmse", "prequential_r2"},
-    Task.UNSUPERVISED: set(),
-}
-
-
-class Scrape:
-    """An exporter, and what it shows."""
-
-    def __init__(self, task: Task = Task.CLASSIFICATION) -> None:
-        self.registry = CollectorRegistry()
-        self.exporter = Exporter(
-            self.registry, task=task, topic="events", stride=10, version="1.2.3"
-        )
-
-    def families(self) -> dict[str, Family]:
-        text = generate_latest(self.registry).decode()
-        return {family.name: family for family in text_string_to_metric_families(text)}
-
-    def series(self, name: str) -> dict[tuple[str, ...], float]:
-        """Values of a counter or gauge by their label values, in the order of the definition."""
-        labels = Metric[name.upper()].value.labels
-        samples = self.families()[f"streamfit_{name}"].samples
-        return {tuple(s.labels[label] for label in labels): s.value for s in samples}
-
-    def value(self, name: str, *labels: str) -> float:
-        return self.series(name)[labels]
-
-    def total(self, name: str) -> float:
-        return sum(self.series(name).values())
+from metrics.facts import RebalanceEvent, State
+from tests.metrics.scrape import BATCH, EPOCH, REPORT, Scrape
 
 
 @pytest.fixture
@@ -103,90 +22,6 @@ def often() -> Iterator[None]:
     sys.setswitchinterval(5e-6)
     yield
     sys.setswitchinterval(usual)
-
-
-def score_facts(scored: int, correct: int, **scores: float) -> ScoreFacts:
-    return ScoreFacts(
-        scored=scored,
-        correct=correct,
-        scores=dict.fromkeys(View, scores),
-        baselines={view: {Baseline.NO_CHANGE: 0.8, Baseline.MAJORITY: 0.6} for view in View},
-    )
-
-
-@pytest.mark.parametrize("task", list(Task))
-def test_every_metric_is_there_with_its_type_and_meaning_from_the_start(task: Task) -> None:
-    families = Scrape(task).families()
-    for metric in Metric:
-        # The text format knows no info type: it shows a gauge under the whole name.
-        info = metric.value.kind is Kind.INFO
-        family = families[metric.sample_name if info else metric.full_name]
-        assert family.type == ("gauge" if info else metric.value.kind)
-        assert family.documentation == metric.value.meaning
-
-
-def test_a_scrape_holds_no_streamfit_metric_that_has_no_name_in_the_list() -> None:
-    listed = {m.full_name for m in Metric} | {m.sample_name for m in Metric}
-    shown = {name for name in Scrape().families() if name.startswith("streamfit_")}
-    assert shown <= listed
-
-
-def test_memory_and_processor_time_of_the_process_are_shown() -> None:
-    families = Scrape().families()
-    assert families["process_resident_memory_bytes"].samples[0].value > 0
-    assert "process_cpu_seconds" in families
-
-
-def test_series_with_known_labels_start_at_zero() -> None:
-    scrape = Scrape()
-    pairs = {(str(stage), str(reason)) for stage, reason in REJECTIONS_BEFORE_LEARNING}
-    assert scrape.series("records_rejected") == dict.fromkeys(pairs, 0.0)
-    assert scrape.series("records_skipped") == {(str(reason),): 0.0 for reason in SkipReason}
-    assert scrape.series("dead_letters") == {(str(stage),): 0.0 for stage in Stage}
-    assert scrape.series("rebalances") == {(str(event),): 0.0 for event in RebalanceEvent}
-    assert scrape.series("checkpoints") == {("ok",): 0.0, ("failed",): 0.0}
-    assert scrape.value("records_consumed") == 0.0
-
-
-def test_every_reason_but_poisoned_can_be_counted_before_learning() -> None:
-    reasons = {reason for _, reason in REJECTIONS_BEFORE_LEARNING}
-    assert reasons == set(Reason) - {Reason.POISONED}
-
-
-def test_all_stages_have_a_histogram_from_the_start() -> None:
-    counts = {
-        sample.labels["stage"]: sample.value
-        for sample in Scrape().families()["streamfit_stage_duration_seconds"].samples
-        if sample.name.endswith("_count")
-    }
-    assert counts == dict.fromkeys(("decode", "step", "produce", "flush", "save", "commit"), 0.0)
-
-
-def test_partitions_have_no_series_before_anything_is_known_of_them() -> None:
-    scrape = Scrape()
-    for name in ("consumer_lag_records", "consumer_lag_seconds", "committed_offset"):
-        assert scrape.series(name) == {}
-
-
-@pytest.mark.parametrize("task", list(Task))
-def test_only_the_scores_of_the_task_have_series_and_they_start_undefined(task: Task) -> None:
-    scrape = Scrape(task)
-    for names in SCORES.values():
-        for name in names:
-            shown = scrape.series(name)
-            expected = {(str(view),) for view in View} if name in SCORES[task] else set()
-            assert set(shown) == expected
-            assert all(math.isnan(value) for value in shown.values())
-
-
-def test_the_baselines_are_those_of_the_task() -> None:
-    def baselines(task: Task, name: str) -> set[str]:
-        return {labels[0] for labels in Scrape(task).series(name)}
-
-    assert baselines(Task.CLASSIFICATION, "baseline_accuracy") == {"no_change", "majority"}
-    assert baselines(Task.CLASSIFICATION, "baseline_mae") == set()
-    assert baselines(Task.REGRESSION, "baseline_mae") == {"no_change", "running_mean"}
-    assert baselines(Task.REGRESSION, "baseline_accuracy") == set()
 
 
 def test_a_batch_adds_to_its_counters() -> None:
@@ -293,66 +128,6 @@ def test_the_counters_add_up_in_every_scrape_while_batches_go_by() -> None:
     assert [one for one in seen if one[0] != one[1]] == []
 
 
-def test_scores_are_shown_by_view() -> None:
-    scrape = Scrape()
-    scrape.exporter.scores(
-        ScoreFacts(
-            10,
-            9,
-            {View.CUMULATIVE: {"accuracy": 0.9, "kappa_t": -0.5}, View.WINDOW: {"accuracy": 0.7}},
-            {View.WINDOW: {Baseline.NO_CHANGE: 0.8}},
-        )
-    )
-    assert scrape.value("prequential_accuracy", "cumulative") == 0.9
-    assert scrape.value("prequential_accuracy", "window") == 0.7
-    assert scrape.value("prequential_kappa_t", "cumulative") == -0.5
-    assert math.isnan(scrape.value("prequential_accuracy", "fading"))
-    assert scrape.value("baseline_accuracy", "no_change", "window") == 0.8
-    assert math.isnan(scrape.value("baseline_accuracy", "majority", "window"))
-
-
-def test_a_score_that_is_no_longer_defined_is_undefined_again() -> None:
-    scrape = Scrape()
-    scrape.exporter.scores(score_facts(10, 9, kappa=0.3))
-    scrape.exporter.scores(score_facts(11, 9))
-    assert math.isnan(scrape.value("prequential_kappa", "window"))
-
-
-def test_a_score_the_exporter_does_not_know_does_no_harm() -> None:
-    scrape = Scrape()
-    scrape.exporter.scores(score_facts(10, 9, brier=0.1, accuracy=0.9))
-    assert scrape.value("prequential_accuracy", "fading") == 0.9
-
-
-def test_scored_events_count_from_zero_after_a_restart() -> None:
-    scrape = Scrape()
-    scrape.exporter.state(State.RESTORING)
-    scrape.exporter.scores(score_facts(1000, 800))
-    assert scrape.value("prequential_scored") == 0
-    scrape.exporter.scores(score_facts(1100, 890))
-    assert scrape.value("prequential_scored") == 100
-    assert scrape.value("prequential_correct") == 90
-
-
-def test_what_others_scored_before_a_restore_is_not_counted() -> None:
-    scrape = Scrape()
-    scrape.exporter.scores(score_facts(0, 0))
-    scrape.exporter.scores(score_facts(100, 80))
-    scrape.exporter.state(State.RESTORING)
-    scrape.exporter.scores(score_facts(5000, 4000))
-    scrape.exporter.scores(score_facts(5010, 4005))
-    assert scrape.value("prequential_scored") == 110
-    assert scrape.value("prequential_correct") == 85
-
-
-def test_a_total_that_goes_back_lowers_no_counter() -> None:
-    scrape = Scrape()
-    for scored, correct in ((0, 0), (100, 80), (60, 50), (70, 55)):
-        scrape.exporter.scores(score_facts(scored, correct))
-    assert scrape.value("prequential_scored") == 110
-    assert scrape.value("prequential_correct") == 85
-
-
 def test_a_good_epoch_shows_what_was_committed() -> None:
     scrape = Scrape()
     assert math.isnan(scrape.value("checkpoint_last_success_timestamp_seconds"))
@@ -403,24 +178,9 @@ def test_exactly_one_state_is_one() -> None:
         assert scrape.series("state") == {(str(s),): float(s is state) for s in State}
 
 
-def test_versions_and_stride_are_shown() -> None:
-    scrape = Scrape()
-    assert scrape.value("stride_rows") == 10
-    (sample,) = scrape.families()["streamfit_build_info"].samples
-    assert sample.value == 1
-    assert sample.labels["version"] == "1.2.3"
-    assert set(sample.labels) == {"version", "python", "scikit_learn"}
-
-
 def test_a_stage_the_exporter_does_not_know_is_counted_nevertheless() -> None:
     scrape = Scrape()
     scrape.exporter.batch(replace(BATCH, seconds={"encode": 0.1}))
     samples = scrape.families()["streamfit_stage_duration_seconds"].samples
     sums = {s.labels["stage"]: s.value for s in samples if s.name.endswith("_sum")}
     assert sums["encode"] == 0.1
-
-
-def test_two_exporters_in_one_registry_are_refused() -> None:
-    scrape = Scrape()
-    with pytest.raises(ValueError, match="Duplicated"):
-        Exporter(scrape.registry, task=Task.REGRESSION, topic="t", stride=1, version="1")
