@@ -6,6 +6,7 @@ Where checkpoints are kept is the store's business, which one counts the pointer
 import hashlib
 import importlib.metadata
 import io
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +18,6 @@ from consumers.errors import CheckpointError
 from consumers.pointer import Pointer
 
 FORMAT = 1
-# A part larger than this is not one that streamfit wrote: refuse before unpacking a bomb.
-MAX_PART_BYTES = 4 * 2**30
 _MANIFEST, _MODEL, _STATE = "manifest.json", "model.skops", "state.json"
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
@@ -124,22 +123,44 @@ def unpack(data: bytes, key: str) -> tuple[Manifest, Content]:
         If it is damaged, or written by a newer version.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if any(part.file_size > MAX_PART_BYTES for part in archive.infolist()):
-                raise CheckpointError(f"checkpoint {key}: a part is larger than any of streamfit's")
-            parts = {name: archive.read(name) for name in archive.namelist()}
+        parts = _parts(data)
+        written = msgspec.json.decode(parts[_MANIFEST], type=_Format).format
+        if written != FORMAT:  # before anything else of it is read, for that may have changed
+            raise CheckpointError(
+                f"checkpoint {key}: format {written}, this version reads {FORMAT}; "
+                "run the version that wrote it"
+            )
         manifest = msgspec.json.decode(parts.pop(_MANIFEST), type=Manifest)
-    except (zipfile.BadZipFile, KeyError, msgspec.DecodeError, NotImplementedError) as error:
+        if {name: digest(part) for name, part in parts.items()} != manifest.parts:
+            raise CheckpointError(f"checkpoint {key}: damaged (a part's sha256 differs); {_MEND}")
+        state = msgspec.json.decode(parts[_STATE], type=dict[str, msgspec.Raw])
+        return manifest, Content(parts[_MODEL], {name: bytes(raw) for name, raw in state.items()})
+    except _DAMAGED as error:
         raise CheckpointError(f"checkpoint {key}: damaged ({error}); {_MEND}") from None
-    if manifest.format != FORMAT:
-        raise CheckpointError(
-            f"checkpoint {key}: format {manifest.format}, this version reads {FORMAT}; "
-            "run the version that wrote it"
-        )
-    if {name: digest(part) for name, part in parts.items()} != manifest.parts:
-        raise CheckpointError(f"checkpoint {key}: damaged (a part's sha256 differs); {_MEND}")
-    state = msgspec.json.decode(parts[_STATE], type=dict[str, msgspec.Raw])
-    return manifest, Content(parts[_MODEL], {name: bytes(raw) for name, raw in state.items()})
 
 
+class _Format(msgspec.Struct):
+    format: int
+
+
+def _parts(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for part in archive.infolist():
+            # Parts are stored as they are: whatever grows when it is unpacked may be a bomb.
+            if part.compress_type != zipfile.ZIP_STORED or part.file_size > len(data):
+                raise zipfile.BadZipFile("a part is compressed, which streamfit's never are")
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+# What zipfile and msgspec raise for bytes that are no checkpoint.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+)
 _MEND = "restore the file from a copy, or reset the group's offsets to begin anew"

@@ -5,8 +5,10 @@ from datetime import timedelta
 
 from pydantic_core import PydanticCustomError
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)")
+# The environment and --set give text, so digits alone are seconds there too.
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, None: 1.0}
+_SHORTEST_S = 0.001
+_PATTERN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h)?")
 
 
 def parse_duration(value: object) -> timedelta:
@@ -15,7 +17,7 @@ def parse_duration(value: object) -> timedelta:
     Raises
     ------
     pydantic_core.PydanticCustomError
-        If it is not one, or not above zero.
+        If it is not one, or shorter than a millisecond.
 
     Examples
     --------
@@ -27,7 +29,7 @@ def parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     seconds = _seconds(value)
-    if seconds is None or not 0 < seconds < 1e7:
+    if seconds is None or not _SHORTEST_S <= seconds < 1e7:
         raise PydanticCustomError("duration", "not a duration; write it like '500ms', '1s' or '2m'")
     return timedelta(seconds=seconds)
 

@@ -15,7 +15,8 @@ from metrics.observer import Observer
 from producers.sink import DeliveryError, Sink
 
 _log = logging.getLogger("streamfit.epochs")
-FLUSH_TIMEOUT_S = 30.0
+# Well below the 30 s after which a loop that does not turn counts as stuck.
+FLUSH_TIMEOUT_S = 20.0
 
 
 @dataclass(slots=True)

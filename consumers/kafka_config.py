@@ -16,6 +16,8 @@ FIXED: dict[str, str | int | float | bool] = {
     "isolation.level": "read_committed",
     "auto.offset.reset": "error",
     "allow.auto.create.topics": False,
+    # Tells the position behind markers of transactions, which are offsets without a record.
+    "enable.partition.eof": True,
 }
 # The constructor refuses these under the newer group protocol: there the broker decides them.
 _CLASSIC_ONLY = ("partition.assignment.strategy", "session.timeout.ms")

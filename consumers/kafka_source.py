@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.errors import KafkaUnreachableError
 from consumers.kafka_errors import Complaints
@@ -41,6 +41,7 @@ class KafkaSource:
         self._owned: set[int] = set()
         self._reading: set[int] = set()
         self._changes: list[Change] = []
+        self._ends: dict[int, int] = {}
         self._on_revoke: Callable[[], None] = lambda: None
         self._complaints = Complaints(topic)
         self._consumer = Consumer({**config, "error_cb": self._complaints}, logger=_log)
@@ -63,11 +64,11 @@ class KafkaSource:
         messages = [first]
         if self._max_batch > 1:
             messages += self._consumer.consume(self._max_batch - 1, 0)
-        errors = [message.error() for message in messages if message.error() is not None]
-        if errors:
+        others = [message for message in messages if message.error() is not None]
+        if others:
             messages = [message for message in messages if message.error() is None]
-        for error in errors:
-            self._complaints.check(error)
+        for message in others:
+            self._take_note(message)
         return records_of(self._topic, messages) if messages else None
 
     def changes(self) -> list[Change]:
@@ -118,8 +119,8 @@ class KafkaSource:
 
     def assign(self, next_offsets: Mapping[int, int]) -> None:
         """Read these partitions from these offsets, and no others."""
-        if self._reading:
-            self._stop_reading(self._reading)
+        self._stop_reading(self._reading)
+        self._ends.clear()
         self._consumer.incremental_assign(
             [TopicPartition(self._topic, p, offset) for p, offset in next_offsets.items()]
         )
@@ -146,12 +147,21 @@ class KafkaSource:
             place = TopicPartition(self._topic, partition)
             known = self._consumer.get_watermark_offsets(place, cached=True)
             if known[1] >= 0:
-                lags[partition] = max(0, known[1] - next_offsets[partition])
+                # The last offsets may be markers of transactions, which no record comes for.
+                reached = max(next_offsets[partition], self._ends.get(partition, 0))
+                lags[partition] = max(0, known[1] - reached)
         return lags
 
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _take_note(self, message: Message) -> None:
+        error, partition, offset = message.error(), message.partition(), message.offset()
+        if error is None or error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 public
+            self._complaints.check(error)
+        elif partition is not None and offset is not None:
+            self._ends[partition] = offset
 
     # The callbacks below run inside poll and consume. One that raised would destroy records
     # already fetched while the position has moved: they set flags, and catch everything else.
@@ -180,6 +190,8 @@ class KafkaSource:
 
     def _stop_reading(self, partitions: set[int]) -> None:
         places = [TopicPartition(self._topic, partition) for partition in partitions]
+        if not places:
+            return
         try:
             self._consumer.incremental_unassign(places)
         except KafkaException as error:  # the group took them already

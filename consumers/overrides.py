@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from consumers.errors import SettingsError
+from consumers.passthrough import is_secret
 
 
 def parse_overrides(overrides: Sequence[str], tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,12 +35,13 @@ def parse_overrides(overrides: Sequence[str], tables: Mapping[str, Any]) -> dict
         path, equals, text = override.partition("=")
         keys = path.strip().split(".")
         if not equals or len(keys) < 2 or not all(keys):
-            raise SettingsError(f"--set {override}: not an override; write --set section.key=value")
+            shown = "***" if is_secret(override) else override
+            raise SettingsError(f"--set {shown}: not an override; write --set section.key=value")
         try:
             _put(result, keys, _value(keys, text.strip()), tables)
         except (IndexError, ValueError, TypeError, AttributeError):
             raise SettingsError(
-                f"--set {override}: {path} leads nowhere; the places of a list count from 0"
+                f"--set {path}: leads nowhere; the places of a list count from 0"
             ) from None
     return result
 

@@ -20,7 +20,7 @@ REFUSED = {
     "acks": "a prediction counts as written only when all in-sync replicas have it",
     "transactional.id": "set output.delivery instead",
     "delivery.report.only.error": "every failed delivery must be seen before the commit",
-    "enable.partition.eof": "the end of a partition is not an event",
+    "enable.partition.eof": "the lag behind transactions is told by it",
     "allow.auto.create.topics": "a mistyped topic must not come into being",
 }
 SECRET = ("password", "secret", "token", "key.pem", "sasl.oauthbearer.config", "sasl.jaas.config")
@@ -45,15 +45,20 @@ def _refuse(options: dict[str, Value]) -> dict[str, Value]:
                 "{key} is refused: {reason}",
                 {"key": key, "reason": REFUSED[key]},
             )
-    return options
+    # A password of digits alone is a number in TOML, and would be shown.
+    return {key: _veiled(value) if is_secret(key) else value for key, value in options.items()}
+
+
+def _veiled(value: Value) -> Value:
+    return value if isinstance(value, SecretStr | FromFile) else SecretStr(str(value))
 
 
 Options = Annotated[dict[str, Value], AfterValidator(_refuse)]
 
 
 def is_secret(key: str) -> bool:
-    """Tell whether the value of an option must never be shown."""
-    return any(word in key for word in SECRET)
+    """Tell whether the value of an option, or a text that holds options, must never be shown."""
+    return any(word in key.lower() for word in SECRET)
 
 
 def plain(options: dict[str, Value]) -> dict[str, str | int | float | bool]:

@@ -54,7 +54,7 @@ def check_path(path: Path) -> None:
         writable.
     """
     if importlib.util.find_spec("matplotlib") is None:
-        raise SettingsError('--plot: matplotlib is missing; pip install "streamfit[plot]"')
+        raise SettingsError("--plot: matplotlib is missing; run pip install matplotlib")
     if path.suffix.lower() not in _FORMATS:
         raise SettingsError(f"--plot {path}: unknown format; end it in {' or '.join(_FORMATS)}")
     try:

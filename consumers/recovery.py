@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from consumers.checkpoint import Content, Manifest
 from consumers.checkpoints import Checkpoints, epoch_of
-from consumers.errors import OffsetsLostError
+from consumers.errors import CheckpointError, OffsetsLostError
 from consumers.pointer import Pointer, from_metadata
 from consumers.source import Committed, Source
 
@@ -60,8 +60,16 @@ class Recovery:
         OffsetsLostError
             If they do not belong together.
         CheckpointError
-            If the checkpoint is missing, damaged, or of another model.
+            If the checkpoint is missing, damaged, or of another model, or the store cannot be read.
         """
+        try:
+            return self._find()
+        except OSError as error:
+            raise CheckpointError(
+                f"checkpoint.store: cannot be read ({error}); mount it, or grant the right to read"
+            ) from error
+
+    def _find(self) -> Restart:
         names = self._checkpoints.open()
         committed = self._source.committed()
         if all(place.offset is None for place in committed.values()):

@@ -19,7 +19,7 @@ from producers.sink import DeliveryError, Sink
 _log = logging.getLogger("streamfit.runner")
 READ_TIMEOUT_S = 0.1
 # A revoke has to be over long before max.poll.interval.ms (5 min by default) is.
-REVOKE_TIMEOUT_S = 30.0
+REVOKE_TIMEOUT_S = 20.0
 _IDLE = BatchFacts(0, 0, 0, 0, 0, 0, {}, {}, {}, {}, None, 0, {})
 
 
@@ -167,6 +167,11 @@ class Runner:
             self._restore()
         else:
             self._source.assign({})  # nobody learns before owning all
+            _log.warning(
+                "standing by: this process owns only partitions %s, and a global model needs all; "
+                "stop the other members of the group",
+                sorted(self._source.owned()),
+            )
             self._tell.state(State.STANDBY)
         return True
 
@@ -192,6 +197,7 @@ class Runner:
         try:
             if self._work is not None:
                 self._epochs.end(self._work, REVOKE_TIMEOUT_S)
+                self._report(always=True)
         except StreamfitError as error:
             _log.warning("epoch at revoke failed, the next owner redoes it: %s", error)
         except Exception:  # noqa: BLE001 an exception here would destroy fetched records

@@ -39,10 +39,20 @@ def _no_bool(value: object) -> object:
     return value
 
 
+def _no_quotes(name: str) -> str:
+    # JSON writes these as escapes, and a parser that compares names as they stand cannot find them.
+    if any(character in '"\\' or character < " " for character in name):
+        raise PydanticCustomError(
+            "field_name", "holds a quote, backslash or control character; rename the field"
+        )
+    return name
+
+
 # The environment and --set give text, so digits in text count as a number.
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool)]
 Name = Annotated[str, Field(min_length=1)]
+FieldName = Annotated[Name, AfterValidator(_no_quotes)]
 Topic = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 
@@ -79,7 +89,7 @@ class InputSection(Section):
 class FeatureTable(Section):
     """A feature that says what kind it is."""
 
-    name: Name
+    name: FieldName
     kind: Annotated[Literal["number", "category", "text"], only_built("number")] = "number"
 
 
@@ -94,11 +104,11 @@ def _all_alike(classes: list[int | str]) -> list[int | str]:
 class SchemaSection(Section):
     """What an event looks like."""
 
-    id: Name | None = None
-    time: Name | None = None
-    label: Name | None = None
-    features_in: str = "features"
-    features: Annotated[list[Name | FeatureTable], Field(min_length=1)]
+    id: FieldName | None = None
+    time: FieldName | None = None
+    label: FieldName | None = None
+    features_in: Annotated[str, AfterValidator(_no_quotes)] = "features"
+    features: Annotated[list[FieldName | FeatureTable], Field(min_length=1)]
     classes: Annotated[list[StrictInt | StrictStr], AfterValidator(_all_alike)] | None = None
 
     @property

@@ -81,13 +81,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fields_are_told_apart(self) -> "Settings":
-        names = [*self.schema_.feature_names]
-        fields = [f for f in (self.schema_.id, self.schema_.time, self.schema_.label) if f]
-        if not self.schema_.features_in:
-            names += fields
-        elif self.schema_.features_in in fields:
-            names += [*fields, self.schema_.features_in]
-        twice = sorted({name for name in names if names.count(name) > 1})
+        schema, features = self.schema_, [*self.schema_.feature_names]
+        beside = [schema.features_in] if schema.features_in else features
+        fields = [f for f in (schema.id, schema.time, schema.label) if f] + beside
+        twice = sorted({n for names in (features, fields) for n in names if names.count(n) > 1})
         if twice:
             raise PydanticCustomError(
                 "twice", "schema: {names} stands for two things; name each once", {"names": twice}
@@ -116,7 +113,18 @@ class Settings(BaseSettings):
 
     def meaning_hash(self) -> str:
         """Hash of `meaning`, hexadecimal."""
-        return hashlib.sha256(msgspec.json.encode(self.meaning(), order="sorted")).hexdigest()
+        meaning = _with_plain_numbers(self.meaning())
+        return hashlib.sha256(msgspec.json.encode(meaning, order="sorted")).hexdigest()
+
+
+def _with_plain_numbers(value: Any) -> Any:
+    """Write 1.0 as 1: how a number was written means nothing."""
+    if isinstance(value, dict):
+        return {key: _with_plain_numbers(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_with_plain_numbers(each) for each in value]
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return int(value) if whole else value
 
 
 def load(path: Path | None, overrides: Sequence[str] = ()) -> Settings:

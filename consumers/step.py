@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from learners.events import EventBatch, Ints, Predictions
 from learners.learner import Learner
 from metrics.prequential import Scores
@@ -20,7 +18,7 @@ class StepResult:
     predictions : Predictions
         Of those events.
     learned : int
-        How many of them had a label and were learned.
+        How many of them were learned: those with a label, or all where the model takes none.
     poisoned : ndarray of shape (n_guilty,)
         Positions, in the records of the read, of the rows that were left out.
     """
@@ -40,6 +38,7 @@ class Step:
 
     def __call__(self, batch: EventBatch) -> StepResult:
         """Take one batch; the learner and the scores are further afterwards."""
+        before = self._learner.model_version
         predictions = self._learner.test_then_train(batch)
         poisoned = batch.rows[~predictions.accepted]
         if poisoned.size:
@@ -48,4 +47,4 @@ class Step:
                 predictions.take(predictions.accepted),
             )
         self._scores.update(batch.y, predictions, batch.labelled)
-        return StepResult(batch, predictions, int(np.count_nonzero(batch.labelled)), poisoned)
+        return StepResult(batch, predictions, self._learner.model_version - before, poisoned)

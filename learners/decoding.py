@@ -3,6 +3,7 @@
 Pure: what is refused is returned, and who calls it decides what becomes of it.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -17,13 +18,13 @@ from learners.rejections import Reason, Rejection, SkipReason, Stage
 from learners.schema import Schema
 from learners.structs import event_type
 
-# What msgspec says, and which of the closed set of reasons that is; the first that fits counts.
+# How msgspec's messages begin, and which of the closed set of reasons that is. Only beginnings:
+# further on stand names, and those of unknown fields are the record's own.
 _REASONS = (
-    ("missing required field", Reason.MISSING_FIELD),
-    ("unknown field", Reason.UNKNOWN_FEATURE),
-    ("out of range", Reason.OUT_OF_RANGE),
-    ("length", Reason.WRONG_LENGTH),
-    ("Expected", Reason.WRONG_TYPE),
+    (re.compile(r"Object missing required field"), Reason.MISSING_FIELD),
+    (re.compile(r"Object contains unknown field"), Reason.UNKNOWN_FEATURE),
+    (re.compile(r"\w+( value)? out of range"), Reason.OUT_OF_RANGE),
+    (re.compile(r"Expected `\w+` of length"), Reason.WRONG_LENGTH),
 )
 
 
@@ -139,7 +140,7 @@ class JsonDecoder:
         where = message.rpartition(" - at ")[2]
         label = self._schema.label
         stage = Stage.LABEL if label and where == f"`$.{label}`" else Stage.SCHEMA
-        reason = next((r for text, r in _REASONS if text in message), Reason.WRONG_TYPE)
+        reason = next((r for start, r in _REASONS if start.match(message)), Reason.WRONG_TYPE)
         if reason is Reason.UNKNOWN_FEATURE:  # its name comes from the record: never echo it
             message = f"Object contains a name that is not among the features - at {where}"
         return stage, reason, message

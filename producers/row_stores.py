@@ -25,8 +25,8 @@ class ParquetRows:
     """
 
     def __init__(self, path: Path) -> None:
-        self._arrow = _extra("pyarrow", "parquet")
-        self._parquet = _extra("pyarrow.parquet", "parquet")
+        self._arrow = _extra("pyarrow")
+        self._parquet = _extra("pyarrow.parquet")
         self._path = path
         with self._open() as file:
             self.columns = check_columns(tuple(file.schema_arrow.names), str(path))
@@ -85,7 +85,7 @@ class SqlRows:
     total = None
 
     def __init__(self, url: str, query: str) -> None:
-        self._sql = _extra("sqlalchemy", "sql")
+        self._sql = _extra("sqlalchemy")
         self._query = query
         self._engine = self._make_engine(url)
         self._started: Any = self._execute()
@@ -130,13 +130,12 @@ class SqlRows:
         return result
 
 
-def _extra(module: str, extra: str) -> Any:
+def _extra(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError:
-        raise DatasetError(
-            f'{module.partition(".")[0]} is not installed; run pip install "streamfit[{extra}]"'
-        ) from None
+        package = module.partition(".")[0]
+        raise DatasetError(f"{package} is not installed; run pip install {package}") from None
 
 
 def _first_line(error: Exception) -> str:

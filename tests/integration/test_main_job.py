@@ -5,11 +5,13 @@ import signal
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from confluent_kafka import Producer
 from numpy.typing import NDArray
 from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import StandardScaler
@@ -235,6 +237,23 @@ def test_metrics_and_health_are_served_while_it_runs(kafka: Kafka, tmp_path: Pat
         running.stop()
 
 
+def test_markers_of_transactions_at_the_end_are_no_lag(kafka: Kafka, tmp_path: Path) -> None:
+    job = Job(kafka, tmp_path)
+    producer = Producer(
+        {"bootstrap.servers": kafka.bootstrap_servers, "transactional.id": kafka.unique("tx")}
+    )
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for key, value in events(10):
+        producer.produce(job.topic, value, key)
+    producer.commit_transaction(30)
+    with job.running() as running:
+        job.await_committed(10, running)
+        lag = f"streamfit_consumer_lag_records{{partition=0,topic={job.topic}}}"
+        _await(lambda: _scrape(running.address())[lag] == 0)
+        running.stop()
+
+
 def test_another_model_is_refused_and_the_keys_that_differ_are_named(
     kafka: Kafka, tmp_path: Path
 ) -> None:
@@ -344,14 +363,25 @@ def test_produced_rows_are_learned(kafka: Kafka, tmp_path: Path) -> None:
     assert job.read(job.dead_letters) == []
 
 
+def _scrape(address: str) -> dict[str, float]:
+    with urllib.request.urlopen(address + "/metrics") as answer:
+        return samples(answer.read().decode())
+
+
+def _await(fulfilled: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not fulfilled():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def _await_metric(address: str, name: str, value: float) -> dict[str, float]:
     """Scrape until a metric (the sum of its children, if only its name is given) is there."""
-    deadline = time.monotonic() + 60
     told: dict[str, float] = {}
-    while time.monotonic() < deadline:
-        with urllib.request.urlopen(address + "/metrics") as answer:
-            told = samples(answer.read().decode())
-        if sum(v for k, v in told.items() if k == name or k.startswith(name + "{")) >= value:
-            return told
-        time.sleep(0.05)
-    raise TimeoutError(f"{name} is not {value}: {told}")
+
+    def there() -> bool:
+        told.update(_scrape(address))
+        return sum(v for k, v in told.items() if k == name or k.startswith(name + "{")) >= value
+
+    _await(there)
+    return told

@@ -226,17 +226,17 @@ def test_a_query_beside_a_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "query", "extra"),
-    [("a.parquet", None, "parquet"), ("sqlite://", "SELECT 1", "sql")],
+    ("source", "query", "package"),
+    [("a.parquet", None, "pyarrow"), ("sqlite://", "SELECT 1", "sqlalchemy")],
 )
-def test_a_missing_extra_is_named_with_the_command_that_installs_it(
-    monkeypatch: pytest.MonkeyPatch, source: str, query: str | None, extra: str
+def test_a_missing_package_is_named_with_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, source: str, query: str | None, package: str
 ) -> None:
     def absent(name: str) -> ModuleType:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
     monkeypatch.setattr(importlib, "import_module", absent)
-    with pytest.raises(DatasetError, match=rf'pip install "streamfit\[{extra}\]"'):
+    with pytest.raises(DatasetError, match=f"pip install {package}"):
         open_dataset(source, query)
 
 
