@@ -9,9 +9,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from consumers.errors import KafkaUnreachableError
 from consumers.kafka_errors import Complaints
+from consumers.ownership import Ownership
 from consumers.source import Change, Committed, only
 from learners.events import Headers, Records
-from metrics.facts import RebalanceEvent
 
 _log = logging.getLogger("streamfit.source")
 TIMEOUT_S = 10.0
@@ -38,23 +38,14 @@ class KafkaSource:
         self._topic = topic
         self._max_batch = max_batch
         self._topic_id = topic_id
-        self._owned: set[int] = set()
-        self._reading: set[int] = set()
-        self._changes: list[Change] = []
         self._ends: dict[int, int] = {}
-        self._on_revoke: Callable[[], None] = lambda: None
         self._complaints = Complaints(topic)
         self._consumer = Consumer({**config, "error_cb": self._complaints}, logger=_log)
+        self._ownership = Ownership(self._consumer, topic)
 
     def subscribe(self, on_revoke: Callable[[], None]) -> None:
         """Join the group."""
-        self._on_revoke = on_revoke
-        self._consumer.subscribe(
-            [self._topic],
-            on_assign=self._assigned,
-            on_revoke=self._revoked,
-            on_lost=self._lost,
-        )
+        self._ownership.subscribe(on_revoke)
 
     def read(self, timeout_s: float) -> Records | None:
         """Wait for a first record, then take what is already there."""
@@ -73,12 +64,11 @@ class KafkaSource:
 
     def changes(self) -> list[Change]:
         """Give the changes of ownership since the last call."""
-        changes, self._changes = self._changes, []
-        return changes
+        return self._ownership.take_changes()
 
     def owned(self) -> frozenset[int]:
         """Partitions that this member owns now."""
-        return frozenset(self._owned)
+        return frozenset(self._ownership.owned)
 
     def partitions(self) -> frozenset[int]:
         """All partitions of the topic."""
@@ -97,7 +87,9 @@ class KafkaSource:
 
     def committed(self) -> dict[int, Committed]:
         """Ask what the group has committed for every owned partition."""
-        places = [TopicPartition(self._topic, partition) for partition in sorted(self._owned)]
+        places = [
+            TopicPartition(self._topic, partition) for partition in sorted(self._ownership.owned)
+        ]
         found = self._call(lambda: self._consumer.committed(places, timeout=TIMEOUT_S))
         for place in found:
             if place.error is not None:
@@ -119,18 +111,14 @@ class KafkaSource:
 
     def assign(self, next_offsets: Mapping[int, int]) -> None:
         """Read these partitions from these offsets, and no others."""
-        self._stop_reading(self._reading)
+        self._ownership.read_from(next_offsets)
         self._ends.clear()
-        self._consumer.incremental_assign(
-            [TopicPartition(self._topic, p, offset) for p, offset in next_offsets.items()]
-        )
-        self._reading = set(next_offsets)
 
     def commit(self, next_offsets: Mapping[int, int], metadata: str) -> None:
         """Commit next offsets, each with the same string."""
         places = [
             TopicPartition(self._topic, partition, offset, metadata)
-            for partition, offset in sorted(only(next_offsets, self._owned).items())
+            for partition, offset in sorted(only(next_offsets, self._ownership.owned).items())
         ]
         if not places:
             return
@@ -143,7 +131,7 @@ class KafkaSource:
     def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
         """Give the records not yet read of each partition, as far as known."""
         lags = {}
-        for partition in self._reading & next_offsets.keys():
+        for partition in self._ownership.reading & next_offsets.keys():
             place = TopicPartition(self._topic, partition)
             known = self._consumer.get_watermark_offsets(place, cached=True)
             if known[1] >= 0:
@@ -162,41 +150,6 @@ class KafkaSource:
             self._complaints.check(error)
         elif partition is not None and offset is not None:
             self._ends[partition] = offset
-
-    # The callbacks below run inside poll and consume. One that raised would destroy records
-    # already fetched while the position has moved: they set flags, and catch everything else.
-
-    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        # An empty list: accept ownership, but read nothing before the model is restored.
-        # Without this call the client would start reading on its own.
-        consumer.incremental_assign([])
-        partitions = tuple(sorted(place.partition for place in places))
-        self._owned.update(partitions)
-        if partitions:  # a cooperative rebalance that changes nothing comes as an empty list
-            self._changes.append(Change(RebalanceEvent.ASSIGNED, partitions))
-
-    def _revoked(self, _: Consumer, places: list[TopicPartition]) -> None:
-        self._on_revoke()
-        self._give_up(RebalanceEvent.REVOKED, places)
-
-    def _lost(self, _: Consumer, places: list[TopicPartition]) -> None:
-        self._give_up(RebalanceEvent.LOST, places)
-
-    def _give_up(self, event: RebalanceEvent, places: list[TopicPartition]) -> None:
-        partitions = tuple(sorted(place.partition for place in places))
-        self._stop_reading(self._reading & set(partitions))
-        self._owned.difference_update(partitions)
-        self._changes.append(Change(event, partitions))
-
-    def _stop_reading(self, partitions: set[int]) -> None:
-        places = [TopicPartition(self._topic, partition) for partition in partitions]
-        if not places:
-            return
-        try:
-            self._consumer.incremental_unassign(places)
-        except KafkaException as error:  # the group took them already
-            _log.warning("unassign: %s", error.args[0].str())
-        self._reading = self._reading - partitions
 
     def _call(self, request: Callable[[], Any]) -> Any:
         try:

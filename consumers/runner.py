@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from consumers.checkpoints import Checkpoints
-from consumers.epochs import Epochs, Work, undelivered
+from consumers.epochs import FLUSH_TIMEOUT_S, Epochs, Work, undelivered
 from consumers.errors import StreamfitError
 from consumers.flow import Flow
 from consumers.learning import Learning
@@ -150,9 +150,9 @@ class Runner:
             self._end_epoch()
             raise stop
 
-    def _end_epoch(self) -> None:
+    def _end_epoch(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
         if self._work is not None:
-            self._epochs.end(self._work)
+            self._epochs.end(self._work, timeout_s)
 
     def _follow_changes(self) -> bool:
         changes = self._source.changes()
@@ -195,9 +195,8 @@ class Runner:
     def _on_revoke(self) -> None:
         # Runs inside a callback of the client: it must not raise, whatever happens.
         try:
-            if self._work is not None:
-                self._epochs.end(self._work, REVOKE_TIMEOUT_S)
-                self._report(always=True)
+            self._end_epoch(REVOKE_TIMEOUT_S)
+            self._report(always=True)
         except StreamfitError as error:
             _log.warning("epoch at revoke failed, the next owner redoes it: %s", error)
         except Exception:  # noqa: BLE001 an exception here would destroy fetched records

@@ -1,7 +1,7 @@
 """The one place that names concrete classes and puts them together."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from consumers.checkpoint import versions
@@ -108,11 +108,7 @@ def checkpoints_of(settings: Settings) -> Checkpoints:
 
 
 @contextmanager
-def open_runner(
-    settings: Settings,
-    observer: Observer,
-    report_s: float = 0.25,
-) -> Iterator[Runner]:
+def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) -> Iterator[Runner]:
     """Connect, and give a runner that is ready to run; leaves the group at the end.
 
     Raises
@@ -124,8 +120,7 @@ def open_runner(
     """
     # What is wrong with the model is told before anything connects, and compiled as well.
     warm_up(learning_of(settings), len(settings.schema_.feature_names))
-    config = client_config(settings)
-    cluster = Cluster(config)
+    cluster = Cluster(client_config(settings))
     topics = cluster.partitions_of(
         {
             "input.topic": settings.input.topic,
@@ -133,15 +128,7 @@ def open_runner(
             "output.dead_letter_topic": settings.dead_letter_topic,
         }
     )
-    reading = {**EMBEDDED, **config} if cluster.embedded else config
-    source = KafkaSource(
-        consumer_config(reading, settings.input.group, settings.input.instance),
-        settings.input.topic,
-        settings.learning.max_batch,
-        cluster.topic_id(settings.input.topic),
-    )
-    dead = settings.dead_letter_topic
-    sink = KafkaSink(config, settings.output.topic, dead, topics[dead])
+    source, sink = _source(settings, cluster), _sink(settings, topics)
     checkpoints = checkpoints_of(settings)
     parts = Parts(
         source=source,
@@ -159,6 +146,19 @@ def open_runner(
         with ends_within(CLOSE_TIMEOUT_S):
             sink.close()
             source.close()
+
+
+def _source(settings: Settings, cluster: Cluster) -> KafkaSource:
+    config, topic = client_config(settings), settings.input.topic
+    if cluster.embedded:
+        config = {**EMBEDDED, **config}
+    options = consumer_config(config, settings.input.group, settings.input.instance)
+    return KafkaSource(options, topic, settings.learning.max_batch, cluster.topic_id(topic))
+
+
+def _sink(settings: Settings, topics: Mapping[str, int]) -> KafkaSink:
+    dead = settings.dead_letter_topic
+    return KafkaSink(client_config(settings), settings.output.topic, dead, topics[dead])
 
 
 def _flows(settings: Settings, sink: KafkaSink, partitions: int) -> Callable[[Learning], Flow]:

@@ -52,13 +52,10 @@ class Columns:
 
         Returns
         -------
-        EventBatch
-            The events within bounds.
-        list of Rejection
-            The others, in order.
+        EventBatch, list of Rejection
+            The events within bounds, and the others, in order.
         """
-        X = self._matrix(events)
-        y, labelled, known = self._labels(events)
+        X, (y, labelled, known) = self._matrix(events), self._labels(events)
         in_range = np.asarray((np.abs(X) <= self._schema.max_abs).all(axis=1))
         partitions, offsets = records.partitions[rows], records.offsets[rows]
         whole = len(events) == len(records)

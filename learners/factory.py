@@ -39,10 +39,8 @@ def make_learner(
         Transformers, then one predictor.
     classes : tuple of int or tuple of str, or None
         All classes; None where the predictor is not a classifier.
-    n_features : int
-        Number of features of an event.
-    stride : int
-        Labelled events between two updates of the predictor; 1 is exact.
+    n_features, stride : int
+        Number of features of an event; labelled events between two updates, 1 being exact.
     guard : Guard
 
     Returns

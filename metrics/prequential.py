@@ -85,10 +85,6 @@ def make_scores(task: Task, n_classes: int, window: int = 1000, fading: float = 
     fading : float
         Fading factor, from 1e-9 to 1; at 1 nothing fades.
 
-    Returns
-    -------
-    Scores
-
     Raises
     ------
     ValueError
