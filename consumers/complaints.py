@@ -37,7 +37,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:
         # The last part of a key that is unknown was written by the user, whatever it looks like.
         named = 1 if detail["type"] == "extra_forbidden" else 0
         place = detail["loc"]
-        key = dotted(place[: len(place) - named], *map(str, place[len(place) - named :]))
+        key = dotted(place[: len(place) - named], *map(_on_one_line, place[len(place) - named :]))
         found.setdefault(key, []).append(detail)
     # A value that may be of several kinds is complained of once for each: the innermost tells most.
     inner = [key for key in found if not any(_is_below(other, key) for other in found)]
@@ -53,6 +53,10 @@ def dotted(location: Sequence[int | str], *names: str) -> str:
         elif part not in _BRANCHES and (part.isidentifier() or "." in part):
             path += f".{part}" if path else part
     return ".".join([path, *names] if path else names) if names else path
+
+
+def _on_one_line(name: object) -> str:
+    return str(name) if str(name).isprintable() else repr(name)
 
 
 def _is_below(key: str, section: str) -> bool:

@@ -44,8 +44,8 @@ every = "1s"
 [metrics]
 port = 9108
 """
-SECRET = "hunter2"
-PASSWORD = "sasl.password"
+SECRET = "hunter2"  # noqa: S105 - to look for, it opens nothing
+PASSWORD = "sasl.password"  # noqa: S105 - the name of an option
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +195,7 @@ def test_a_mistake_gives_a_line_with_key_value_and_mend(
     assert mend in line
     assert "\n" not in line
     assert len(line) < 250
-    if "secret" not in start and "file: missing" not in start:
+    if "file: missing" not in start:  # there the other name is unknown too
         assert others == []
 
 
@@ -377,9 +377,8 @@ def test_what_a_model_means_does_not_hang_on_other_settings(changes: dict[str, A
 
 
 def test_how_a_number_is_written_does_not_change_the_meaning() -> None:
-    steps = {1: [{"use": "SGDClassifier", "eta0": 1}], 1.0: [{"use": "SGDClassifier", "eta0": 1.0}]}
-    hashes = {meaning_hash({"model.steps": each}) for each in steps.values()}
-    assert len(hashes) == 1
+    whole, fraction = ({"use": "SGDClassifier", "eta0": eta0} for eta0 in (1, 1.0))
+    assert meaning_hash({"model.steps": [whole]}) == meaning_hash({"model.steps": [fraction]})
 
 
 @pytest.mark.parametrize(
@@ -405,7 +404,7 @@ def test_what_changes_the_meaning_of_a_model_changes_the_hash(changes: dict[str,
 
 def test_the_meaning_is_hashed_alike_for_ever() -> None:
     # A changed hash would refuse every checkpoint that is out there.
-    expected = "HASH"
+    expected = "dca818a6e126d48d8dca9c72d95376a151ce99713ad82fc5b847ac5d254cf6b4"
     assert meaning_hash({}) == expected
 
 
