@@ -50,7 +50,7 @@ bench: $(DEV) $(PROGRAM) ## run the benchmarks
 	@if ls tests/benchmarks/*.py >/dev/null 2>&1; then \
 	  $(BIN)/python -m pytest tests/benchmarks $(ARGS); \
 	else \
-	  echo 'bench: no benchmarks yet; they come with issue "speed"'; \
+	  echo 'bench: there are no benchmarks yet'; \
 	fi
 
 lock: $(UV)/bin/uv ## choose new exact versions; ARGS="--upgrade" takes the newest of all

@@ -128,7 +128,7 @@ def _last_records(settings: Settings, partitions: int) -> Records | None:
             if high > low:
                 begin = max(low, high - SAMPLES)
                 consumer.assign([TopicPartition(topic, partition, begin)])
-                messages = [m for m in consumer.consume(SAMPLES, 2.0) if m.error() is None]
+                messages = [m for m in consumer.consume(high - begin, 2.0) if m.error() is None]
                 return records_of(topic, messages) if messages else None
         return None
     finally:

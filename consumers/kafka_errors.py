@@ -26,6 +26,19 @@ _NO_TOPIC = {
 }
 
 
+# A coordinator that moves or starts says so for a moment; to ask again is all there is to do.
+_PASSING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
+
+
+def passes(exception: KafkaException) -> bool:
+    """Tell whether the same request will do in a moment."""
+    return exception.args[0].code() in _PASSING
+
+
 def ending(error: KafkaError, topic: str) -> StreamfitError | None:
     """Give the error that the program must end with, or None where waiting may help."""
     code, text = error.code(), error.str()

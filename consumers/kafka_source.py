@@ -1,6 +1,7 @@
 """A source that reads a Kafka topic by confluent-kafka."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,13 +9,14 @@ import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.errors import KafkaUnreachableError
-from consumers.kafka_errors import Complaints
+from consumers.kafka_errors import Complaints, passes
 from consumers.ownership import Ownership
 from consumers.source import Change, Committed, only
 from learners.events import Headers, Records
 
 _log = logging.getLogger("streamfit.source")
 TIMEOUT_S = 10.0
+_RETRY_S = 0.1
 
 
 class KafkaSource:
@@ -152,10 +154,14 @@ class KafkaSource:
             self._ends[partition] = offset
 
     def _call(self, request: Callable[[], Any]) -> Any:
-        try:
-            return request()
-        except KafkaException as error:
-            raise self._complaints.unreachable(error) from None
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return request()
+            except KafkaException as error:
+                if not passes(error) or time.monotonic() > deadline:
+                    raise self._complaints.unreachable(error) from None
+                time.sleep(_RETRY_S)
 
 
 def records_of(topic: str, messages: list[Message]) -> Records:

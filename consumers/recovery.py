@@ -129,7 +129,8 @@ class Recovery:
                     f"{pointer.key} goes on at {learned.get(partition)}, and "
                     f"learning.on_reset = 'fail': offsets were reset; {_MEND}"
                 )
-            if place.offset is None:
+            # Without a parent this was the first commit, and it was torn.
+            if place.offset is None and manifest.parent is not None:
                 raise OffsetsLostError(
                     f"partition {partition}: its committed offset is gone, and "
                     f"learning.on_reset = 'fail'; {_MEND}"

@@ -7,8 +7,8 @@ from learners.events import Headers, Records
 from learners.rejections import Rejection
 
 PREFIX = "streamfit.error."
-# Kafka's default limit of a message is 1,048,588 bytes; headers and a key come on top.
-MAX_VALUE_BYTES = 900_000
+# Kafka's default limit of a message is 1,048,588 bytes; what is told of the error comes on top.
+MAX_BYTES = 900_000
 KEPT_OF_A_CUT = 100_000
 
 
@@ -19,7 +19,7 @@ class DeadLetter:
     Attributes
     ----------
     key, value : bytes or None
-        As they came; one that is too large to pass on is cut.
+        As they came; where they and the headers are together too large to pass on, cut.
     headers : list of (str, bytes or None)
         The record's own, then `streamfit.error.*`.
     partition : int
@@ -56,15 +56,16 @@ def dead_letter(records: Records, rejection: Rejection, version: str) -> DeadLet
         "version": version,
     }
     headers = list(records.headers(row))
+    room = MAX_BYTES - sum(len(name) + len(content or b"") for name, content in headers)
     headers += [(PREFIX + name, text.encode()) for name, text in facts.items()]
-    key, cut_key = _cut("key", records.keys[row])
-    value, cut_value = _cut("value", records.values[row])
+    key, cut_key = _cut("key", records.keys[row], room - KEPT_OF_A_CUT)
+    value, cut_value = _cut("value", records.values[row], room - len(key or b""))
     partition = int(records.partitions[row])
     return DeadLetter(key, value, headers + cut_key + cut_value, partition)
 
 
-def _cut(what: str, data: bytes | None) -> tuple[bytes | None, Headers]:
-    if data is None or len(data) <= MAX_VALUE_BYTES:
+def _cut(what: str, data: bytes | None, limit: int) -> tuple[bytes | None, Headers]:
+    if data is None or len(data) <= max(limit, KEPT_OF_A_CUT):
         return data, []
     digest = hashlib.sha256(data).hexdigest().encode()
     told: Headers = [

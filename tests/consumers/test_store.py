@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def test_a_put_is_on_disk_before_it_has_its_name(
     fsync, rename = os.fsync, Path.rename
 
     def noted_fsync(descriptor: int) -> None:
-        kind = "folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file"  # noqa: PTH112
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
         calls.append(f"fsync {kind}")
         fsync(descriptor)
 

@@ -1,10 +1,12 @@
 """The session's broker: what streamfit's guarantees rest on holds on it, whatever it comes from."""
 
+import time
 from collections.abc import Iterable
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from consumers.kafka_errors import passes
 from tests.brokers.kafka import Kafka
 
 TIMEOUT_S = 30.0
@@ -44,8 +46,14 @@ def read(kafka: Kafka, topic: str, count: int) -> list[bytes | None]:
 
 def committed(kafka: Kafka, group: str, topic: str) -> TopicPartition:
     asker = consumer(kafka, group)
+    deadline = time.monotonic() + TIMEOUT_S
     try:
-        return asker.committed([TopicPartition(topic, 0)], timeout=TIMEOUT_S)[0]
+        while True:
+            try:
+                return asker.committed([TopicPartition(topic, 0)], timeout=TIMEOUT_S)[0]
+            except KafkaException as error:  # a broker that has just started
+                if not passes(error) or time.monotonic() > deadline:
+                    raise
     finally:
         asker.close()
 

@@ -375,7 +375,8 @@ good_values = st.builds(
     st.sampled_from(["0", "1", "null"]),
     st.booleans(),
 )
-bad_values = st.sampled_from([v for v, _ in BAD.values() if len(v) < 10_000] + [None])
+# Not the deeply nested ones: hypothesis raises the limit of recursion that refuses them.
+bad_values = st.sampled_from([v for v, _ in BAD.values() if len(v) < 2_000] + [None])
 
 
 @given(
