@@ -113,6 +113,8 @@ def _sample(settings: Settings, partitions: int) -> Finding:
         return Finding("sample", text, SettingsError(f"schema: {text}; mend [schema]"))
     labelled = int(np.count_nonzero(decoded.batch.labelled))
     told = f"{good} of the last {len(records)} records decode, {labelled} have a label"
+    if settings.schema_.label and not labelled:
+        told += f" (is it really called {settings.schema_.label!r}?)"
     return Finding("sample", f"{told}; first refused: {bad[0].detail}" if bad else told)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # public
 
-from consumers.errors import KafkaUnreachableError
+from consumers.errors import KafkaUnreachableError, SettingsError
 from consumers.kafka_errors import Complaints
 
 _log = logging.getLogger("streamfit.cluster")
@@ -35,7 +35,12 @@ class Cluster:
         self._complaints = Complaints("")
         self.embedded = False
         options: dict[str, Any] = {**config, "error_cb": self._complaints}
-        self._admin = AdminClient(options, logger=_log)
+        try:
+            self._admin = AdminClient(options, logger=_log)
+        except KafkaException as error:  # an option that librdkafka does not know, or its value
+            raise SettingsError(
+                f"kafka.librdkafka: {error.args[0].str()}; mend or remove it"
+            ) from None
 
     def partitions(self) -> dict[str, int]:
         """Give the number of partitions of every topic.

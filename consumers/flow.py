@@ -15,7 +15,10 @@ from producers.dead_letters import dead_letter
 from producers.encoding import PredictionEncoder
 from producers.sink import Sink
 
-_POISONED = "learning this event would make the model non-finite or exceed learning.max_weight"
+_POISONED = (
+    "the model refuses to learn this event, or would become non-finite or exceed "
+    "learning.max_weight by it"
+)
 
 
 @dataclass(slots=True)
@@ -86,8 +89,8 @@ class Flow:
         BatchFacts
             What became of it.
         DeadLetterLimitError or None
-            Set if too many records were refused. Everything of this read is handed over all the
-            same, so that it can be committed before stopping.
+            Set if too many records were refused. The read ends with the record that was one too
+            many, so that a restart does not drain a broken topic into the dead letters.
 
         Raises
         ------
@@ -95,7 +98,7 @@ class Flow:
             If the sink refuses a record.
         """
         times = StageTimes(self._clock)
-        decoded = self._decoder.decode(records)
+        records, decoded = self._up_to_the_limit(records, self._decoder.decode(records))
         times.done("decode")
         result = self._step(decoded.batch)
         times.done("step")
@@ -107,8 +110,18 @@ class Flow:
             self._learning.limits.update(len(records), [rejection.row for rejection in refused])
             stop = None
         except DeadLetterLimitError as error:
-            stop = error
+            last = refused[-1]
+            stop = DeadLetterLimitError(f"{error}; the last one: {last.stage}: {last.detail}")
         return self._facts(records, decoded, result, refused, times.seconds), stop
+
+    def _up_to_the_limit(self, records: Records, decoded: Decoded) -> tuple[Records, Decoded]:
+        refused = [rejection.row for rejection in decoded.rejections]
+        if not refused:
+            return records, decoded
+        row = self._learning.limits.trips_at(len(records), refused)
+        if row is None:
+            return records, decoded
+        return records.head(row + 1), decoded.head(row + 1)
 
     def _refused(self, decoded: Decoded, result: StepResult) -> list[Rejection]:
         guilty = [

@@ -38,6 +38,35 @@ class DeadLetterLimits:
         self._seen = 0
         self._run = 0
 
+    def trips_at(self, n_records: int, refused: Sequence[int]) -> int | None:
+        """Tell which refused record of a read would make it too many; changes nothing.
+
+        Parameters
+        ----------
+        n_records : int
+            Number of records.
+        refused : sequence of int
+            Positions of the refused ones among them, ascending.
+
+        Returns
+        -------
+        int or None
+            Position of the first one at which to stop; None if there is none.
+        """
+        size = len(self._ring)
+        flags = np.zeros(n_records, dtype=np.int64)
+        flags[list(refused)] = 1
+        before = np.roll(self._ring, -(self._seen % size))
+        totals = np.concatenate(([0], np.cumsum(np.concatenate((before, flags)))))
+        run, last = self._run, -1
+        for row in refused:
+            run = run + 1 if row == last + 1 else 1
+            last = row
+            in_window = totals[size + row + 1] - totals[row + 1]
+            if run >= self._max_run or in_window > self._count:
+                return row
+        return None
+
     def update(self, n_records: int, refused: Sequence[int]) -> None:
         """Take the records of one read.
 

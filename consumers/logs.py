@@ -1,6 +1,7 @@
 """Logs on standard error: for people on a terminal, as JSON elsewhere. librdkafka's join in."""
 
 import logging
+import re
 import sys
 
 import structlog
@@ -11,10 +12,12 @@ _SHARED = (
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
 _PER_SECOND = 5
+_AGAIN_S = 10.0
+_DIGITS = re.compile(r"\d+")
 
 
 class RateLimit(logging.Filter):
-    """Lets a few lines a second through from each place.
+    """Lets a few lines a second through from each place, and the same warning once in 10 s.
 
     A client that has lost its broker says so twenty times a second.
     """
@@ -22,14 +25,29 @@ class RateLimit(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._second: dict[tuple[str, int], tuple[int, int]] = {}
+        self._said: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Decide whether a line is shown."""
+        return not self._is_repeated(record) and not self._is_flood(record)
+
+    def _is_repeated(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING:
+            return False
+        words = (record.name, _DIGITS.sub("#", record.getMessage()))
+        now = record.created
+        if now - self._said.get(words, -_AGAIN_S) < _AGAIN_S:
+            return True
+        self._said = {w: at for w, at in self._said.items() if now - at < _AGAIN_S}
+        self._said[words] = now
+        return False
+
+    def _is_flood(self, record: logging.LogRecord) -> bool:
         place, now = (record.name, record.lineno), int(record.created)
         second, count = self._second.get(place, (now, 0))
         count = count + 1 if second == now else 1
         self._second[place] = (now, count)
-        return count <= _PER_SECOND
+        return count > _PER_SECOND
 
 
 def configure(level: int = logging.INFO, *, as_json: bool | None = None) -> None:

@@ -1,5 +1,6 @@
 """The tables of the settings file, each key with its meaning, bounds and default."""
 
+import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -171,10 +172,18 @@ class OutputSection(Section):
     )
 
 
+def _an_address(store: str) -> str:
+    if not re.match(r"[a-z0-9]+://.", store):
+        raise PydanticCustomError(
+            "store", "is not an address; write file:///folder with an absolute path"
+        )
+    return store
+
+
 class CheckpointSection(Section):
     """Where and how often checkpoints are written."""
 
-    store: Annotated[str, Field(pattern=r"^[a-z0-9]+://.+")]
+    store: Annotated[str, AfterValidator(_an_address)]
     every: Duration = timedelta(seconds=1)
     keep: Annotated[Int, Field(ge=1)] = 5
 

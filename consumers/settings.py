@@ -91,6 +91,23 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _topics_are_told_apart(self) -> "Settings":
+        named = {
+            "input.topic": self.input.topic,
+            "output.topic": self.output.topic,
+            "output.dead_letter_topic": self.dead_letter_topic,
+        }
+        for key, topic in named.items():
+            others = [other for other, name in named.items() if name == topic and other != key]
+            if others:
+                raise PydanticCustomError(
+                    "same_topic",
+                    "{key} and {other} are both {topic}; name three topics",
+                    {"key": key, "other": others[0], "topic": repr(topic)},
+                )
+        return self
+
     @property
     def dead_letter_topic(self) -> str:
         """Topic of the dead letters; the input topic with `.dlq` behind it if not set."""

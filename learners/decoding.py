@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import msgspec
 import numpy as np
@@ -45,6 +45,15 @@ class Decoded:
     batch: EventBatch
     rejections: tuple[Rejection, ...]
     skipped: dict[SkipReason, int]
+
+    def head(self, count: int) -> Self:
+        """Return what came of the first records."""
+        batch = self.batch.take(self.batch.rows < count)
+        rejections = tuple(each for each in self.rejections if each.row < count)
+        tombstones = count - len(batch) - len(rejections)
+        return type(self)(
+            batch, rejections, {SkipReason.TOMBSTONE: tombstones} if tombstones else {}
+        )
 
 
 class Decoder(Protocol):

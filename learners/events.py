@@ -46,6 +46,18 @@ class Records:
     def __len__(self) -> int:
         return len(self.values)
 
+    def head(self, count: int) -> Self:
+        """Return the first records."""
+        return type(self)(
+            self.topic,
+            self.values[:count],
+            self.keys[:count],
+            self.partitions[:count],
+            self.offsets[:count],
+            self.time_ms[:count],
+            self.headers,
+        )
+
     def next_offsets(self) -> dict[int, int]:
         """Next offset to read of every partition in this read.
 

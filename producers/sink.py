@@ -102,7 +102,11 @@ class KafkaSink:
             failures, self._failures = self._failures, []
             raise DeliveryError(f"{len(failures)} not delivered: {failures[0]}")
         if waiting:
-            raise DeliveryError(f"{waiting} records not acknowledged within {timeout_s:g} s")
+            topics = f"{self._topic} and {self._dead_letter_topic}"
+            raise DeliveryError(
+                f"{waiting} records not acknowledged within {timeout_s:g} s; is Kafka up, are "
+                f"{topics} still there?"
+            )
 
     def poll(self) -> None:
         """Serve delivery reports."""

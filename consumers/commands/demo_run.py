@@ -59,7 +59,9 @@ class DemoRun:
         self._told = told
         self._runner: Runner | None = None
         self._metrics_url = ""
-        self._began = self._ended = time.monotonic()
+        self._total = options.total
+        self._began = time.monotonic()
+        self._ended: float | None = None
 
     @property
     def observers(self) -> tuple[Observer, ...]:
@@ -75,6 +77,10 @@ class DemoRun:
                 yield
         finally:
             self._replayer.close()
+        if self._ended is None:
+            self._ended = time.monotonic()
+            told = f"stopped early, after {self._countdown.consumed:,} of {self._total:,} records"
+            self._console.print(told)
         if not self._keep:
             self._show_summary()
 
@@ -91,10 +97,11 @@ class DemoRun:
 
     def summary(self) -> Summary:
         """Sum up what was learned."""
-        return summarise(self.history, self._ended - self._began)
+        ended = time.monotonic() if self._ended is None else self._ended
+        return summarise(self.history, ended - self._began)
 
     def _begin(self) -> None:
-        self._began = self._ended = time.monotonic()
+        self._began = time.monotonic()
         self._replayer.start(self._stop)
 
     def _end(self) -> None:

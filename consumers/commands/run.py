@@ -1,9 +1,11 @@
 """`streamfit run`: learns from a topic until it is told to stop."""
 
 import logging
+import time
 
 from consumers import logs
 from consumers.commands.options import File, Overrides
+from consumers.narrator import Narrator
 from consumers.settings import Settings, load
 from consumers.signals import StopWish
 
@@ -22,9 +24,13 @@ def _run(settings: Settings, wish: StopWish) -> None:
     from consumers.monitoring import monitoring  # noqa: PLC0415
     from consumers.wiring import open_runner  # noqa: PLC0415
 
-    with monitoring(settings) as monitor, open_runner(settings, monitor.observer) as runner:
+    narrator = Narrator(time.monotonic)
+    with (
+        monitoring(settings, [narrator]) as monitor,
+        open_runner(settings, monitor.observer) as runner,
+    ):
         _log.info(
-            "learning from %s as group %s, metrics on %s",
+            "starting: topic %s, group %s, metrics on %s",
             settings.input.topic,
             settings.input.group,
             monitor.url,

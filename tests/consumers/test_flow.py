@@ -104,13 +104,15 @@ def test_next_offsets_are_told_of_every_partition_of_the_read() -> None:
     assert flow_of(joined(parts))[1].next_offsets == {0: 7, 3: 9}
 
 
-def test_row_46_too_many_dead_letters_are_told_after_everything_was_handed_over() -> None:
-    values = [event(0), *[BAD] * 5, event(1)]
+def test_row_46_a_read_ends_with_the_dead_letter_that_is_one_too_many() -> None:
+    values = [event(0), None, *[BAD] * 7, event(1), None]
     cluster, facts, stop = flow_of(records_of(values), run=5)
     assert isinstance(stop, DeadLetterLimitError)
+    assert "the last one: schema: " in str(stop)
     assert len(cluster.letters) == 5
-    assert len(cluster.predictions) == 2
+    assert len(cluster.predictions) == 1
     assert facts.next_offsets == {0: 7}
+    assert (facts.consumed, facts.skipped) == (7, {"tombstone": 1})
 
 
 def test_latency_counts_from_the_oldest_record_and_is_never_negative() -> None:

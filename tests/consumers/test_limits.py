@@ -1,5 +1,6 @@
 """The dead letter limits against a model so simple that it is right."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -139,6 +140,25 @@ def test_good_records_alone_never_stop_even_after_too_many() -> None:
     assert stops(limits, [True])
     assert not stops(limits, [False])
     assert not stops(limits, [])
+
+
+@given(reads, st.integers(1, 20), st.integers(0, 8), st.integers(1, 8))
+def test_it_tells_the_record_at_which_a_naive_count_would_stop(
+    cut: list[list[bool]], window: int, count: int, run: int
+) -> None:
+    limits, seen, in_a_row = DeadLetterLimits(window, count, run), list[bool](), 0
+    for flags in cut:
+        expected = None
+        for row, flag in enumerate(flags):
+            seen.append(flag)
+            in_a_row = in_a_row + 1 if flag else 0
+            too_many = in_a_row >= run or sum(seen[-window:]) > count
+            if flag and too_many and expected is None:
+                expected = row
+        refused = [row for row, flag in enumerate(flags) if flag]
+        assert limits.trips_at(len(flags), refused) == expected
+        with contextlib.suppress(DeadLetterLimitError):
+            limits.update(len(flags), refused)
 
 
 def test_a_limit_ends_with_exit_code_5() -> None:

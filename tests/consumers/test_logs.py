@@ -80,22 +80,30 @@ def test_on_a_terminal_lines_are_for_people(capsys: pytest.CaptureFixture[str]) 
     assert not shown.startswith("{")
 
 
-def record(second: float, line: int = 1, name: str = "streamfit.kafka") -> logging.LogRecord:
-    made = logging.LogRecord(name, logging.INFO, "file.py", line, "text", (), None)
+def record(
+    second: float, line: int = 1, name: str = "streamfit.kafka", text: str = "text"
+) -> logging.LogRecord:
+    made = logging.LogRecord(name, logging.WARNING, "file.py", line, text, (), None)
     made.created = second
     return made
 
 
 def test_a_place_may_say_a_few_lines_a_second_and_goes_on_in_the_next() -> None:
     limit = logs.RateLimit()
-    shown = [limit.filter(record(100 + i / 100)) for i in range(20)]
+    shown = [limit.filter(record(100 + i / 100, text="x" * i)) for i in range(20)]
     assert shown == [True] * 5 + [False] * 15
-    assert limit.filter(record(101.0))
+    assert limit.filter(record(101.0, text="other"))
+
+
+def test_the_same_words_come_once_in_ten_seconds_whatever_the_numbers_in_them() -> None:
+    limit = logs.RateLimit()
+    shown = [limit.filter(record(100.0 + i, text=f"refused after {i} ms")) for i in range(20)]
+    assert [i for i, each in enumerate(shown) if each] == [0, 10]
 
 
 def test_a_flood_in_one_place_hides_nothing_of_another() -> None:
     limit = logs.RateLimit()
-    for _ in range(20):
-        limit.filter(record(100.0))
+    for i in range(20):
+        limit.filter(record(100.0, text="x" * i))
     assert limit.filter(record(100.0, line=2))
     assert limit.filter(record(100.0, name="streamfit.runner"))
