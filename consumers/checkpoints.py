@@ -49,9 +49,10 @@ class Checkpoints:
         self._versions = checkpoint.versions()
         self._known: dict[str, int] = {}
 
-    def open(self) -> list[str]:
+    def open(self, *, sweep: bool = True) -> list[str]:
         """Sweep what a dead writer left, and give the names that are there."""
-        self._store.sweep(self._prefix)
+        if sweep:
+            self._store.sweep(self._prefix)
         self._known = {key: epoch_of(key) for key in self._store.keys(self._prefix)}
         return list(self._known)
 

@@ -12,9 +12,17 @@ from consumers.cluster import Cluster
 from consumers.errors import DataPolicyError, KafkaUnreachableError, SettingsError, StreamfitError
 from consumers.kafka_config import consumer_config
 from consumers.kafka_source import records_of
+from consumers.positions import GroupPositions
+from consumers.recovery import Recovery
 from consumers.settings import Settings
 from consumers.store import open_store
-from consumers.wiring import client_config, decoder_of, learner_of
+from consumers.wiring import (
+    checkpoints_of,
+    client_config,
+    decoder_of,
+    learner_of,
+    learning_of,
+)
 from learners.events import Records
 
 _log = logging.getLogger("streamfit.check")
@@ -59,6 +67,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield _topic("input.topic", topic, there)
     if topic in there:
         yield _sample(settings, there[topic])
+        yield _group(settings, there[topic], cluster.topic_id(topic))
     for key, name in (
         ("output.topic", settings.output.topic),
         ("output.dead_letter_topic", settings.dead_letter_topic),
@@ -116,6 +125,29 @@ def _sample(settings: Settings, partitions: int) -> Finding:
     if settings.schema_.label and not labelled:
         told += f" (is it really called {settings.schema_.label!r}?)"
     return Finding("sample", f"{told}; first refused: {bad[0].detail}" if bad else told)
+
+
+def _group(settings: Settings, partitions: int, topic_id: str | None) -> Finding:
+    """Hold the group's offsets against its checkpoint, as a start would; joins nothing."""
+    topic, group = settings.input.topic, settings.input.group
+    consumer = Consumer(consumer_config(client_config(settings), group, None), logger=_log)
+    try:
+        positions = GroupPositions(consumer, topic, partitions, topic_id)
+        recovery = Recovery(positions, checkpoints_of(settings), settings.input.start)
+        restart = recovery.find(sweep=False)
+        learning = learning_of(settings)
+        if restart.content is None:
+            return Finding("input.group", f"{group} is new, begins at {settings.input.start}")
+        learning.restore(restart.content)
+    except KafkaException as error:
+        text = f"input.group: its offsets cannot be read ({error.args[0].str()})"
+        return Finding("input.group", text, KafkaUnreachableError(text))
+    except StreamfitError as error:
+        return Finding("input.group", str(error), error)
+    finally:
+        consumer.close()
+    version = learning.learner.model_version
+    return Finding("input.group", f"{group} goes on at model version {version:,}")
 
 
 def _last_records(settings: Settings, partitions: int) -> Records | None:

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from consumers.errors import KafkaUnreachableError
 from consumers.kafka_errors import Complaints, passes
 from consumers.ownership import Ownership
+from consumers.positions import committed_of
 from consumers.source import Change, Committed, only
 from learners.events import Headers, Records
 
@@ -89,19 +90,11 @@ class KafkaSource:
 
     def committed(self) -> dict[int, Committed]:
         """Ask what the group has committed for every owned partition."""
-        places = [
-            TopicPartition(self._topic, partition) for partition in sorted(self._ownership.owned)
-        ]
-        found = self._call(lambda: self._consumer.committed(places, timeout=TIMEOUT_S))
-        for place in found:
-            if place.error is not None:
-                raise KafkaUnreachableError(f"committed offsets: {place.error.str()}; try again")
-        return {
-            place.partition: Committed(
-                place.offset if place.offset >= 0 else None, place.metadata or ""
-            )
-            for place in found
-        }
+        owned = self._ownership.owned
+        found: dict[int, Committed] = self._call(
+            lambda: committed_of(self._consumer, self._topic, owned)
+        )
+        return found
 
     def bounds(self, partition: int) -> tuple[int, int]:
         """Give the first offset that is still there, and the one after the last."""

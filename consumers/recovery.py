@@ -10,7 +10,7 @@ from consumers.checkpoint import Content, Manifest
 from consumers.checkpoints import Checkpoints, epoch_of
 from consumers.errors import CheckpointError, OffsetsLostError
 from consumers.pointer import Pointer, from_metadata
-from consumers.source import Committed, Source
+from consumers.source import Committed, Positions
 
 _MEND = "choose another input.group to begin anew, or put offsets and checkpoints back together"
 
@@ -39,21 +39,26 @@ class Recovery:
 
     Parameters
     ----------
-    source : Source
-        Owns all partitions when this is asked.
+    source : Positions
+        Tells of all partitions of the topic.
     checkpoints : Checkpoints
         Those of this group and topic.
     start : {"earliest", "latest"}
         Where to begin when group and store are both new.
     """
 
-    def __init__(self, source: Source, checkpoints: Checkpoints, start: str) -> None:
+    def __init__(self, source: Positions, checkpoints: Checkpoints, start: str) -> None:
         self._source = source
         self._checkpoints = checkpoints
         self._start = start
 
-    def find(self) -> Restart:
+    def find(self, *, sweep: bool = True) -> Restart:
         """Hold committed offsets against checkpoints.
+
+        Parameters
+        ----------
+        sweep : bool
+            Remove what a dead writer left unfinished; only for who owns all partitions.
 
         Raises
         ------
@@ -63,14 +68,14 @@ class Recovery:
             If the checkpoint is missing, damaged, or of another model, or the store cannot be read.
         """
         try:
-            return self._find()
+            return self._find(sweep=sweep)
         except OSError as error:
             raise CheckpointError(
                 f"checkpoint.store: cannot be read ({error}); mount it, or grant the right to read"
             ) from error
 
-    def _find(self) -> Restart:
-        names = self._checkpoints.open()
+    def _find(self, *, sweep: bool) -> Restart:
+        names = self._checkpoints.open(sweep=sweep)
         committed = self._source.committed()
         if all(place.offset is None for place in committed.values()):
             return self._anew(names, committed)

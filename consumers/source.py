@@ -32,7 +32,20 @@ class Change:
     partitions: tuple[int, ...]
 
 
-class Source(Protocol):
+class Positions(Protocol):
+    """Tells where a group stands in a topic, and where the topic begins and ends."""
+
+    def topic_id(self) -> str | None:
+        """Give the broker's id of the topic; None where it cannot tell."""
+
+    def committed(self) -> dict[int, Committed]:
+        """Ask what the group has committed, partition by partition."""
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """Give the first offset that is still there, and the one after the last."""
+
+
+class Source(Positions, Protocol):
     """Reads one topic as a member of a group. Used from one thread.
 
     Nothing is read before `assign` has said from where, and again after every change of
@@ -64,14 +77,8 @@ class Source(Protocol):
     def partitions(self) -> frozenset[int]:
         """All partitions of the topic."""
 
-    def topic_id(self) -> str | None:
-        """Give the broker's id of the topic; None where it cannot tell."""
-
     def committed(self) -> dict[int, Committed]:
         """Ask what the group has committed for every owned partition."""
-
-    def bounds(self, partition: int) -> tuple[int, int]:
-        """Give the first offset that is still there, and the one after the last."""
 
     def assign(self, next_offsets: Mapping[int, int]) -> None:
         """Read these partitions from these offsets, and no others."""

@@ -323,6 +323,13 @@ def test_check_tells_what_is_there_and_what_is_missing(kafka: Kafka, tmp_path: P
     found = {each["what"]: each["found"] for each in json.loads(well.stdout)["checks"]}
     assert "3 of the last 3 records decode" in found["sample"]
     assert "compiled path" in found["model"]
+    assert "is new" in found["input.group"]
+    job.run_until(3)
+    again = run_command("check", str(job.file), "--json")
+    assert "goes on at model version 3" in again.stdout
+    changed = run_command("check", str(job.file), "--set", "model.steps.1.eta0=0.5")
+    assert changed.returncode == 5
+    assert "model.steps[1].eta0" in changed.stderr
     ill = run_command("check", str(job.file), "--set", "output.topic=not-there")
     assert ill.returncode == 3
     assert "output.topic = 'not-there': no such topic" in ill.stderr
