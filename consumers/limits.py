@@ -58,10 +58,7 @@ class DeadLetterLimits:
         flags[list(refused)] = 1
         before = np.roll(self._ring, -(self._seen % size))
         totals = np.concatenate(([0], np.cumsum(np.concatenate((before, flags)))))
-        run, last = self._run, -1
-        for row in refused:
-            run = run + 1 if row == last + 1 else 1
-            last = row
+        for row, run in zip(refused, self._runs(refused), strict=True):
             in_window = totals[size + row + 1] - totals[row + 1]
             if run >= self._max_run or in_window > self._count:
                 return row
@@ -85,12 +82,10 @@ class DeadLetterLimits:
         """
         flags = np.zeros(n_records, dtype=np.bool_)
         flags[list(refused)] = True
-        longest, position = 0, -1
-        for row in refused:
-            self._run = self._run + row - position if row == position + 1 else 1
-            longest, position = max(longest, self._run), row
-        if position != n_records - 1:
-            self._run = 0
+        runs = self._runs(refused)
+        longest = max(runs, default=0)
+        if n_records:
+            self._run = runs[-1] if flags[-1] else 0
         self._write(flags)
         total = int(np.count_nonzero(self._ring))
         if refused and longest >= self._max_run:
@@ -118,6 +113,16 @@ class DeadLetterLimits:
         self._ring[:] = False
         self._seen, self._run = 0, state.run
         self._write(in_order)
+
+    def _runs(self, refused: Sequence[int]) -> list[int]:
+        """Tell for each refused record of a read how many in a row it ends."""
+        runs: list[int] = []
+        run, last = self._run, -1
+        for row in refused:
+            run = run + 1 if row == last + 1 else 1
+            last = row
+            runs.append(run)
+        return runs
 
     def _write(self, flags: np.typing.NDArray[np.bool_]) -> None:
         size = len(self._ring)
