@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+MINUTES ?= 10
+SEED ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +16,7 @@ DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format bench lock clean
+.PHONY: help demo test test-quick lint format chaos chaos-full bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +47,12 @@ lint: $(DEV) $(PROGRAM) ## check style, types and which package imports which
 format: $(DEV) ## format the code, and mend what ruff can mend
 	@$(BIN)/ruff check --fix-only --quiet
 	@$(BIN)/ruff format
+
+chaos: $(DEV) $(PROGRAM) ## kill, freeze and restart replicas for MINUTES=10, and check. SEED=1
+	@$(BIN)/python -m tests.chaos.run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+chaos-full: $(DEV) $(PROGRAM) ## 100 kill -9 for each delivery and scope, and check
+	@$(BIN)/python -m tests.chaos.run --kills 100 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 bench: $(DEV) $(PROGRAM) ## run the benchmarks
 	@if ls tests/benchmarks/*.py >/dev/null 2>&1; then \

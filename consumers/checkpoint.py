@@ -14,11 +14,15 @@ from typing import Any
 
 import msgspec
 
-from consumers.errors import CheckpointError
+from consumers.errors import CheckpointError, DamagedCheckpointError
 from consumers.pointer import Pointer
 
 FORMAT = 1
 _MANIFEST, _MODEL, _STATE = "manifest.json", "model.skops", "state.json"
+MEND = (
+    "restore it from a copy, go back with `streamfit models rollback`, or set "
+    "learning.on_damaged = 'previous'"
+)
 _STAMP = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes
 
 
@@ -119,24 +123,50 @@ def unpack(data: bytes, key: str) -> tuple[Manifest, Content]:
 
     Raises
     ------
+    DamagedCheckpointError
+        If it is damaged.
     CheckpointError
-        If it is damaged, or written by a newer version.
+        If a version wrote it that this one cannot read.
     """
     try:
         parts = _parts(data)
-        written = msgspec.json.decode(parts[_MANIFEST], type=_Format).format
-        if written != FORMAT:  # before anything else of it is read, for that may have changed
-            raise CheckpointError(
-                f"checkpoint {key}: format {written}, this version reads {FORMAT}; "
-                "run the version that wrote it"
-            )
-        manifest = msgspec.json.decode(parts.pop(_MANIFEST), type=Manifest)
+        manifest = _manifest(parts.pop(_MANIFEST), key)
         if {name: digest(part) for name, part in parts.items()} != manifest.parts:
-            raise CheckpointError(f"checkpoint {key}: damaged (a part's sha256 differs); {_MEND}")
+            raise DamagedCheckpointError(
+                f"checkpoint {key}: damaged (a part's sha256 differs); {MEND}"
+            )
         state = msgspec.json.decode(parts[_STATE], type=dict[str, msgspec.Raw])
         return manifest, Content(parts[_MODEL], {name: bytes(raw) for name, raw in state.items()})
     except _DAMAGED as error:
-        raise CheckpointError(f"checkpoint {key}: damaged ({error}); {_MEND}") from None
+        raise DamagedCheckpointError(f"checkpoint {key}: damaged ({error}); {MEND}") from None
+
+
+def manifest_of(data: bytes, key: str) -> Manifest:
+    """Read only what a checkpoint says of itself; its other parts may be damaged.
+
+    Raises
+    ------
+    DamagedCheckpointError
+        If not even that can be read.
+    CheckpointError
+        If a version wrote it that this one cannot read.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            _refuse_bomb(archive.getinfo(_MANIFEST), len(data))
+            return _manifest(archive.read(_MANIFEST), key)
+    except _DAMAGED as error:
+        raise DamagedCheckpointError(f"checkpoint {key}: damaged ({error}); {MEND}") from None
+
+
+def _manifest(part: bytes, key: str) -> Manifest:
+    written = msgspec.json.decode(part, type=_Format).format
+    if written != FORMAT:  # before anything else of it is read, for that may have changed
+        raise CheckpointError(
+            f"checkpoint {key}: format {written}, this version reads {FORMAT}; "
+            "run the version that wrote it"
+        )
+    return msgspec.json.decode(part, type=Manifest)
 
 
 class _Format(msgspec.Struct):
@@ -146,10 +176,14 @@ class _Format(msgspec.Struct):
 def _parts(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for part in archive.infolist():
-            # Parts are stored as they are: whatever grows when it is unpacked may be a bomb.
-            if part.compress_type != zipfile.ZIP_STORED or part.file_size > len(data):
-                raise zipfile.BadZipFile("a part is compressed, which streamfit's never are")
+            _refuse_bomb(part, len(data))
         return {name: archive.read(name) for name in archive.namelist()}
+
+
+def _refuse_bomb(part: zipfile.ZipInfo, size: int) -> None:
+    # Parts are stored as they are: whatever grows when it is unpacked may be a bomb.
+    if part.compress_type != zipfile.ZIP_STORED or part.file_size > size:
+        raise zipfile.BadZipFile("a part is compressed, which streamfit's never are")
 
 
 # What zipfile and msgspec raise for bytes that are no checkpoint.
@@ -163,4 +197,3 @@ _DAMAGED = (
     ValueError,
     struct.error,
 )
-_MEND = "restore the file from a copy, or reset the group's offsets to begin anew"

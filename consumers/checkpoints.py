@@ -1,124 +1,242 @@
 """The checkpoints of one model: saved under new names, loaded by pointer, collected when old."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from consumers import checkpoint
 from consumers.checkpoint import Content, Manifest
-from consumers.errors import CheckpointError
+from consumers.differences import differences
+from consumers.errors import CheckpointError, DamagedCheckpointError
 from consumers.pointer import Pointer
 from consumers.store import Store
 
+GLOBAL = "global"
+_NAME = re.compile(r"[0-9]{10,}-[0-9a-f-]{36}")  # <epoch>-<uuid>
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What checkpoints are of.
+
+    Attributes
+    ----------
+    group, topic : str
+        The consumer group and its input topic.
+    scope : str
+        `global`, or the number of a partition.
+    """
+
+    group: str
+    topic: str
+    scope: str = GLOBAL
+
+    @property
+    def prefix(self) -> str:
+        """How their names begin: `<group>/<topic>/<scope>`."""
+        return "/".join(_as_folder(name) for name in (self.group, self.topic, self.scope))
+
+    def owns(self, key: str) -> bool:
+        """Tell a name that `save` gave: a pointer's comes from outside, and could lead anywhere."""
+        folder, _, name = key.rpartition("/")
+        return folder == self.prefix and _NAME.fullmatch(name) is not None
+
+    def check(self, key: str) -> None:
+        """Refuse the checkpoint of another place."""
+        if not self.owns(key):
+            raise CheckpointError(
+                f"checkpoint {key}: not of {self}; set input.group, input.topic and "
+                "learning.scope to what they were, or choose another input.group to begin anew"
+            )
+
+    def __str__(self) -> str:
+        scope = "scope global" if self.scope == GLOBAL else f"partition {self.scope}"
+        return f"group {self.group}, topic {self.topic}, {scope}"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """The settings that decide what a model means, and their hash."""
+
+    settings: Mapping[str, Any]
+    hash: str
+
+    def check(self, manifest: Manifest, key: str) -> None:
+        """Refuse the checkpoint of a model with other settings, naming the keys that differ."""
+        if manifest.settings_hash != self.hash:
+            changed = ", ".join(differences(manifest.settings, self.settings))
+            raise CheckpointError(
+                f"checkpoint {key}: learned under other settings ({changed}); "
+                "set them back, or choose another input.group to begin anew"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where the next checkpoint belongs.
+
+    Attributes
+    ----------
+    parent : Pointer or None
+        The checkpoint before it.
+    epoch : int
+        The highest epoch that was ever committed, 0 before the first: the next one is higher,
+        whichever checkpoint was gone back to.
+    """
+
+    parent: Pointer | None = None
+    epoch: int = 0
+
 
 class Checkpoints:
-    """Saves and loads the checkpoints of one group, topic and scope.
+    """Saves and loads the checkpoints of one model: of a group, a topic and a scope.
 
     Parameters
     ----------
     store : Store
         Where they are kept.
-    group, topic, scope : str
-        They make up the names: `<group>/<topic>/<scope>/<epoch>-<uuid>`.
-    settings : mapping
+    place : Place
+        What they are checkpoints of.
+    meaning : Meaning
         The settings that decide what the model means.
-    settings_hash : str
-        Their hash.
     keep : int
         How many of the newest epochs are kept.
+    max_bytes : int
+        No larger one is read.
     """
 
     def __init__(
-        self,
-        store: Store,
-        *,
-        group: str,
-        topic: str,
-        scope: str,
-        settings: Mapping[str, Any],
-        settings_hash: str,
-        keep: int,
+        self, store: Store, place: Place, meaning: Meaning, *, keep: int, max_bytes: int
     ) -> None:
         self._store = store
-        self._topic = topic
-        self._prefix = "/".join(_as_folder(name) for name in (group, topic, scope))
-        self._settings = dict(settings)
-        self._hash = settings_hash
+        self.place = place
+        self._meaning = meaning
         self._keep = keep
+        self._max_bytes = max_bytes
         self._versions = checkpoint.versions()
         self._known: dict[str, int] = {}
 
     def open(self, *, sweep: bool = True) -> list[str]:
         """Sweep what a dead writer left, and give the names that are there."""
         if sweep:
-            self._store.sweep(self._prefix)
-        self._known = {key: epoch_of(key) for key in self._store.keys(self._prefix)}
+            self._store.sweep(self.place.prefix)
+        names = filter(self.place.owns, self._store.keys(self.place.prefix))
+        self._known = {key: epoch_of(key) for key in names}
         return list(self._known)
 
     def save(
         self,
         content: Content,
         next_offsets: Mapping[int, int],
-        parent: Pointer | None,
+        lineage: Lineage,
         topic_id: str | None,
-    ) -> tuple[Pointer, int]:
+    ) -> Pointer:
         """Write a checkpoint under a new name.
 
         Returns
         -------
         Pointer
             To be committed with the offsets; until then the checkpoint does not count.
-        int
-            Its size in bytes.
 
         Raises
         ------
         OSError
             If the store refuses.
+        CheckpointError
+            If it is larger than any that would be read.
         """
-        epoch = parent.epoch + 1 if parent else 1
+        epoch = lineage.epoch + 1
         parts = checkpoint.parts_of(content)
         manifest = Manifest(
             format=checkpoint.FORMAT,
             parts={name: checkpoint.digest(part) for name, part in parts.items()},
-            settings_hash=self._hash,
-            settings=self._settings,
+            settings_hash=self._meaning.hash,
+            settings=dict(self._meaning.settings),
             epoch=epoch,
-            parent=parent,
-            topic=self._topic,
+            parent=lineage.parent,
+            topic=self.place.topic,
             topic_id=topic_id,
             next_offsets={str(p): offset for p, offset in sorted(next_offsets.items())},
             versions=self._versions,
         )
         data = checkpoint.pack(manifest, parts)
-        pointer = Pointer(f"{self._prefix}/{epoch:010d}-{uuid4()}", checkpoint.digest(data), epoch)
-        self._store.put(pointer.key, data)
-        self._known[pointer.key] = epoch
-        return pointer, len(data)
+        if len(data) > self._max_bytes:
+            raise CheckpointError(
+                f"checkpoint.max_bytes = {self._max_bytes}: the model has grown to {len(data)} "
+                "bytes, which no start would read; raise it"
+            )
+        key = f"{self.place.prefix}/{epoch:010d}-{uuid4()}"
+        pointer = Pointer(key, checkpoint.digest(data), epoch, len(data))
+        self._store.put(key, data)
+        self._known[key] = epoch
+        return pointer
 
     def load(self, pointer: Pointer) -> tuple[Manifest, Content]:
         """Read the checkpoint that a pointer names.
 
+        Nothing is read of a file larger than the pointer says, and nothing is unpacked before its
+        sha256 is right.
+
         Raises
         ------
+        DamagedCheckpointError
+            If it is missing, or not the one that the pointer means.
         CheckpointError
-            If it is missing, damaged, or of a model with other settings.
+            If it is of another place, of a model with other settings, or too large.
         """
-        data = self._store.get(pointer.key)
-        if checkpoint.digest(data) != pointer.sha256:
+        self.place.check(pointer.key)
+        if pointer.size > self._max_bytes:
             raise CheckpointError(
-                f"checkpoint {pointer.key}: damaged (sha256 differs from the pointer's); restore "
-                "the file from a copy, or reset the group's offsets to begin anew"
+                f"checkpoint {pointer.key}: {pointer.size} bytes, more than the {self._max_bytes} "
+                "of checkpoint.max_bytes; raise it"
             )
-        manifest, content = checkpoint.unpack(data, pointer.key)
-        if manifest.settings_hash != self._hash:
-            changed = ", ".join(_differences("", manifest.settings, self._settings))
-            raise CheckpointError(
-                f"checkpoint {pointer.key}: learned under other settings ({changed}); "
-                "set them back, or choose another input.group to begin anew"
-            )
-        return manifest, content
+        try:
+            data = self._store.get(pointer.key, pointer.size)
+        except CheckpointError as error:
+            raise DamagedCheckpointError(
+                f"checkpoint {pointer.key}: not in the store, or larger than its pointer says; "
+                f"mount the store that has it, {checkpoint.MEND}"
+            ) from error
+        if (len(data), checkpoint.digest(data)) == (pointer.size, pointer.sha256):
+            manifest, content = checkpoint.unpack(data, pointer.key)
+            self._meaning.check(manifest, pointer.key)
+            if manifest.epoch == pointer.epoch:
+                return manifest, content
+        raise DamagedCheckpointError(
+            f"checkpoint {pointer.key}: damaged (its size, sha256 or epoch differ from the "
+            f"pointer's); {checkpoint.MEND}"
+        )
+
+    def read(self, key: str) -> tuple[Pointer, Manifest, Content]:
+        """Read a checkpoint by its name, with the pointer that would name it.
+
+        Raises
+        ------
+        DamagedCheckpointError
+            If it is damaged.
+        CheckpointError
+            If it is missing, of another place, of a model with other settings, or too large.
+        """
+        self.place.check(key)
+        data = self._store.get(key, self._max_bytes)
+        manifest, content = checkpoint.unpack(data, key)
+        self._meaning.check(manifest, key)
+        return Pointer(key, checkpoint.digest(data), manifest.epoch, len(data)), manifest, content
+
+    def manifest(self, key: str) -> Manifest | None:
+        """Read what a checkpoint says of itself, even where the rest of it is damaged.
+
+        Good for following a lineage, never for restoring. None if it cannot be read.
+        """
+        if not self.place.owns(key):
+            return None
+        try:
+            return checkpoint.manifest_of(self._store.get(key, self._max_bytes), key)
+        except CheckpointError:
+            return None
 
     def collect(self, committed: Pointer) -> None:
         """Delete what is `keep` or more epochs older than the committed checkpoint."""
@@ -136,17 +254,3 @@ def epoch_of(key: str) -> int:
     """Give the epoch that a checkpoint's name tells, 0 if it tells none."""
     number = key.rpartition("/")[2].partition("-")[0]
     return int(number) if number.isdigit() else 0
-
-
-def _differences(path: str, old: Any, new: Any) -> list[str]:
-    """Name the keys whose values differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted(old.keys() | new.keys())
-        below = [_differences(f"{path}.{k}" if path else k, old.get(k), new.get(k)) for k in keys]
-        return [name for names in below for name in names]
-    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
-        below = [
-            _differences(f"{path}[{i}]", *pair) for i, pair in enumerate(zip(old, new, strict=True))
-        ]
-        return [name for names in below for name in names]
-    return [] if old == new else [path]

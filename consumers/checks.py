@@ -8,9 +8,16 @@ from uuid import uuid4
 import numpy as np
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from consumers.checkpoints import GLOBAL
 from consumers.cluster import Cluster
-from consumers.errors import DataPolicyError, KafkaUnreachableError, SettingsError, StreamfitError
-from consumers.kafka_config import consumer_config
+from consumers.errors import (
+    CheckpointError,
+    DataPolicyError,
+    KafkaUnreachableError,
+    SettingsError,
+    StreamfitError,
+)
+from consumers.kafka_config import client_config, consumer_config
 from consumers.kafka_source import records_of
 from consumers.positions import GroupPositions
 from consumers.recovery import Recovery
@@ -18,10 +25,10 @@ from consumers.settings import Settings
 from consumers.store import open_store
 from consumers.wiring import (
     checkpoints_of,
-    client_config,
     decoder_of,
     learner_of,
     learning_of,
+    policies_of,
 )
 from learners.events import Records
 
@@ -128,26 +135,46 @@ def _sample(settings: Settings, partitions: int) -> Finding:
 
 
 def _group(settings: Settings, partitions: int, topic_id: str | None) -> Finding:
-    """Hold the group's offsets against its checkpoint, as a start would; joins nothing."""
+    """Hold the group's offsets against its checkpoints, as a start would; joins nothing."""
     topic, group = settings.input.topic, settings.input.group
     consumer = Consumer(consumer_config(client_config(settings), group, None), logger=_log)
     try:
         positions = GroupPositions(consumer, topic, partitions, topic_id)
-        recovery = Recovery(positions, checkpoints_of(settings), settings.input.start)
-        restart = recovery.find(sweep=False)
-        learning = learning_of(settings)
-        if restart.content is None:
-            return Finding("input.group", f"{group} is new, begins at {settings.input.start}")
-        learning.restore(restart.content)
+        return Finding("input.group", _start(settings, positions))
     except KafkaException as error:
         text = f"input.group: its offsets cannot be read ({error.args[0].str()})"
         return Finding("input.group", text, KafkaUnreachableError(text))
+    except OSError as error:
+        text = f"checkpoint.store: cannot be read ({error}); mount it, or grant the right to read"
+        return Finding("input.group", text, CheckpointError(text))
     except StreamfitError as error:
         return Finding("input.group", str(error), error)
     finally:
         consumer.close()
-    version = learning.learner.model_version
-    return Finding("input.group", f"{group} goes on at model version {version:,}")
+
+
+def _start(settings: Settings, positions: GroupPositions) -> str:
+    """Tell where each model would go on, having restored it once."""
+    committed = positions.committed()
+    partitioned = settings.learning.scope == "partition"
+    models = [(str(p), {p: committed[p]}) for p in committed] if partitioned else None
+    versions, skipped = [], 0
+    for scope, places in models or [(GLOBAL, committed)]:
+        checkpoints = checkpoints_of(settings, scope)
+        restart = Recovery(positions, checkpoints, policies_of(settings)).find(places, sweep=False)
+        skipped += sum(restart.skipped.values())
+        if restart.content is not None:
+            learning = learning_of(settings)
+            learning.restore(restart.content)
+            versions.append(learning.learner.model_version)
+    group, begin = settings.input.group, settings.input.start
+    if not versions:
+        return f"{group} is new, begins at {begin}"
+    told = f"{group} goes on at model version {min(versions):,}"
+    if partitioned:
+        told = f"{group} goes on with models of {len(versions)} of {len(committed)} partitions, "
+        told += f"at model versions {min(versions):,} to {max(versions):,}"
+    return f"{told}, without {skipped:,} records that are gone" if skipped else told
 
 
 def _last_records(settings: Settings, partitions: int) -> Records | None:

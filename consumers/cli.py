@@ -11,7 +11,9 @@ import typer
 from consumers.checkpoint import versions
 from consumers.commands.check import check
 from consumers.commands.demo import demo
+from consumers.commands.dlq import dlq
 from consumers.commands.init import init
+from consumers.commands.models import models
 from consumers.commands.produce import produce
 from consumers.commands.run import run
 from consumers.errors import StreamfitError
@@ -32,6 +34,8 @@ app.command()(init)
 app.command()(check)
 app.command()(run)
 app.command()(produce)
+app.add_typer(models, name="models")
+app.add_typer(dlq, name="dlq")
 
 
 def _version(*, asked: bool) -> None:

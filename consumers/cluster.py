@@ -5,13 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]  # public
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # all of them are public
+    AclOperation,
+    AdminClient,
+    ConfigResource,
+)
 
 from consumers.errors import KafkaUnreachableError, SettingsError
 from consumers.kafka_errors import Complaints
+from consumers.membership import Coordinator
 
 _log = logging.getLogger("streamfit.cluster")
 TIMEOUT_S = 8.0
+DEFAULT_MAX_BYTES = 1_048_588
 # The embedded broker's cluster id begins so. It knows no admin calls, and says so only by silence.
 _MOCK = "mockCluster"
 
@@ -34,9 +40,9 @@ class Cluster:
         self._address = config["bootstrap.servers"]
         self._complaints = Complaints("")
         self.embedded = False
-        options: dict[str, Any] = {**config, "error_cb": self._complaints}
+        self._options: dict[str, Any] = {**config, "error_cb": self._complaints}
         try:
-            self._admin = AdminClient(options, logger=_log)
+            self._admin = AdminClient(self._options, logger=_log)
         except KafkaException as error:  # an option that librdkafka does not know, or its value
             raise SettingsError(
                 f"kafka.librdkafka: {error.args[0].str()}; mend or remove it"
@@ -97,6 +103,22 @@ class Cluster:
         if described is None or not described.authorized_operations:
             return None
         return AclOperation.WRITE in described.authorized_operations
+
+    def max_message_bytes(self, topic: str) -> int:
+        """Give the largest record that a topic takes; Kafka's default where nobody tells."""
+        if self.embedded:
+            return DEFAULT_MAX_BYTES
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        try:
+            asked = self._admin.describe_configs([resource], request_timeout=TIMEOUT_S)
+            return int(asked[resource].result(TIMEOUT_S)["max.message.bytes"].value)
+        except (KafkaException, TimeoutError, KeyError, TypeError, ValueError) as error:
+            _log.info("max.message.bytes of %s is not told: %s", topic, error)
+            return DEFAULT_MAX_BYTES
+
+    def coordinator_of(self, group: str) -> Coordinator:
+        """Give what asks who is in a group; it connects by itself."""
+        return Coordinator(lambda: AdminClient(self._options, logger=_log), group)
 
     def _describe(self, topic: str) -> Any:
         if self.embedded:

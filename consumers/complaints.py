@@ -25,8 +25,6 @@ _NOT_BUILT = (
     "input.schema_registry",
     "schema.weight",
     "limits.max_memory",
-    "limits.max_uncheckpointed",
-    "limits.stall_after",
 )
 
 

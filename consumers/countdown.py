@@ -3,7 +3,15 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from metrics.facts import BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State
+from metrics.facts import (
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+    TransactionResult,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,7 @@ class Countdown:
         self._milestones = milestones
         self._reached: set[str] = set()
         self._committed = False
+        self._kept = 0  # consumed up to the last commit
 
     def batch(self, facts: BatchFacts) -> None:
         """Count."""
@@ -57,6 +66,8 @@ class Countdown:
     def epoch(self, facts: EpochFacts) -> None:
         """Note that everything is committed."""
         self._committed = facts.ok and self.consumed >= self._total
+        if facts.ok:
+            self._kept = self.consumed
 
     def state(self, state: State) -> None:
         """Note that the model is ready."""
@@ -64,6 +75,16 @@ class Countdown:
             self._reach("running", self._milestones.running)
 
     def rebalance(self, event: RebalanceEvent, partitions: Collection[int]) -> None:
+        """Take no notice."""
+
+    def transaction(self, result: TransactionResult) -> None:
+        """Take no notice: the epoch around it is told too."""
+
+    def rollback(self, reason: RollbackReason) -> None:  # noqa: ARG002 why does not matter
+        """Count no longer what is read again."""
+        self.consumed = self._kept
+
+    def paused(self, *, on: bool) -> None:
         """Take no notice."""
 
     def _reach(self, name: str, call: Callable[[], None]) -> None:

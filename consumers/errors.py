@@ -3,14 +3,21 @@
 StreamfitError                70  a bug, if nothing below fits
 ├── SettingsError              2  the settings, the command line or what they name
 ├── KafkaUnreachableError      3  cannot reach or log in to Kafka, or a topic is not there
+├── EpochLostError             3  the open epoch is void; going back to the last commit may help
+│   ├── PostponedError            the group is being rebalanced: the same commit may do in a moment
+│   └── UnansweredError           nobody knows what became of a commit: join the group anew
 ├── FencedError                4  another member holds the group, the instance or the id
+│   └── InstanceHeldError         a dead member still holds the instance, until its session ends
 └── DataPolicyError            5  going on would lose or learn something twice
-    ├── CheckpointError            a checkpoint is missing, damaged or of another model
+    ├── CheckpointError            a checkpoint cannot be read, or is of another model
+    │   └── DamagedCheckpointError it is missing or damaged
     ├── OffsetsLostError           committed offsets and checkpoints do not belong together
     └── DeadLetterLimitError       too many records were refused
 """
 
 from typing import ClassVar
+
+from metrics.facts import RollbackReason
 
 
 class StreamfitError(Exception):
@@ -35,10 +42,40 @@ class KafkaUnreachableError(StreamfitError):
     exit_code = 3
 
 
+class EpochLostError(StreamfitError):
+    """What is not committed is void: go back to the last commit, and try again.
+
+    Parameters
+    ----------
+    reason : RollbackReason
+        Why.
+    message : str
+        What happened, for people.
+    """
+
+    exit_code = 3
+
+    def __init__(self, reason: RollbackReason, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class PostponedError(EpochLostError):
+    """The group is being rebalanced: the epoch stands, its commit may do in a moment."""
+
+
+class UnansweredError(EpochLostError):
+    """A commit was not answered, and may still arrive: only a new membership keeps it out."""
+
+
 class FencedError(StreamfitError):
     """Another process took over; this one must not write any more."""
 
     exit_code = 4
+
+
+class InstanceHeldError(FencedError):
+    """The broker holds a dead member's instance until its session ends; try again until then."""
 
 
 class DataPolicyError(StreamfitError):
@@ -48,7 +85,11 @@ class DataPolicyError(StreamfitError):
 
 
 class CheckpointError(DataPolicyError):
-    """A checkpoint is missing, damaged, or belongs to another model."""
+    """A checkpoint cannot be read, or belongs to another model."""
+
+
+class DamagedCheckpointError(CheckpointError):
+    """A checkpoint is missing or damaged; the one before it may be whole."""
 
 
 class OffsetsLostError(DataPolicyError):

@@ -2,47 +2,25 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from consumers.clocks import Clocks, StageTimes
 from consumers.errors import DeadLetterLimitError
+from consumers.failpoints import Reach, nothing
 from consumers.learning import Learning
 from consumers.step import Step, StepResult
 from learners.decoding import Decoded, Decoder
 from learners.events import Records
 from learners.rejections import Reason, Rejection, Stage
 from metrics.facts import BatchFacts
-from producers.dead_letters import dead_letter
+from producers.dead_letters import DeadLetter
 from producers.encoding import PredictionEncoder
 from producers.sink import Sink
 
+_TOO_LARGE = "its prediction is larger than the max.message.bytes of output.topic"
 _POISONED = (
     "the model refuses to learn this event, or would become non-finite or exceed "
     "learning.max_weight by it"
 )
-
-
-@dataclass(slots=True)
-class StageTimes:
-    """Seconds spent in each stage.
-
-    Parameters
-    ----------
-    clock : callable
-        Gives seconds, never going back.
-    """
-
-    clock: Callable[[], float]
-    seconds: dict[str, float] = field(default_factory=dict)
-    _since: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._since = self.clock()
-
-    def done(self, stage: str) -> None:
-        """Put the time since the last call on a stage."""
-        now = self.clock()
-        self.seconds[stage] = now - self._since
-        self._since = now
 
 
 class Flow:
@@ -58,10 +36,12 @@ class Flow:
         Predictions to records.
     sink : Sink
         Where they go.
-    clock, wall_clock : callable
-        Seconds that never go back, and seconds since 1970 UTC.
-    version : str
-        Version of streamfit, told in dead letters.
+    letter : callable
+        Makes the dead letter of a refused record.
+    clocks : Clocks
+        By which time is measured.
+    reach : callable
+        Is told of each step.
     """
 
     def __init__(
@@ -70,16 +50,18 @@ class Flow:
         learning: Learning,
         encoder: PredictionEncoder,
         sink: Sink,
-        clocks: tuple[Callable[[], float], Callable[[], float]],
-        version: str,
+        letter: Callable[[Records, Rejection], DeadLetter],
+        clocks: Clocks,
+        reach: Reach = nothing,
     ) -> None:
         self._decoder = decoder
         self._learning = learning
         self._step = Step(learning.learner, learning.scores)
         self._encoder = encoder
         self._sink = sink
-        self._clock, self._wall_clock = clocks
-        self._version = version
+        self._letter = letter
+        self._clock, self._wall_clock = clocks.steady, clocks.wall
+        self._reach = reach
 
     def __call__(self, records: Records) -> tuple[BatchFacts, DeadLetterLimitError | None]:
         """Work off one read.
@@ -99,12 +81,14 @@ class Flow:
         """
         times = StageTimes(self._clock)
         records, decoded = self._up_to_the_limit(records, self._decoder.decode(records))
+        self._reach("decoded")
         times.done("decode")
         result = self._step(decoded.batch)
+        self._reach("learned")
         times.done("step")
         refused = self._refused(decoded, result)
-        self._sink.predictions(self._encoder.encode(result.batch, result.predictions))
-        self._sink.dead_letters(dead_letter(records, r, self._version) for r in refused)
+        unsent = self._emit(records, result, refused)
+        self._reach("predicted")
         times.done("produce")
         try:
             self._learning.limits.update(len(records), [rejection.row for rejection in refused])
@@ -112,7 +96,19 @@ class Flow:
         except DeadLetterLimitError as error:
             last = refused[-1]
             stop = DeadLetterLimitError(f"{error}; the last one: {last.stage}: {last.detail}")
-        return self._facts(records, decoded, result, refused, times.seconds), stop
+        return self._facts(records, decoded, result, refused + unsent, times.seconds), stop
+
+    def _emit(
+        self, records: Records, result: StepResult, refused: list[Rejection]
+    ) -> list[Rejection]:
+        """Hand everything over; gives the events whose predictions are too large to be sent."""
+        too_large = self._sink.predictions(self._encoder.encode(result.batch, result.predictions))
+        unsent = [
+            Rejection(int(result.batch.rows[at]), Stage.PRODUCE, Reason.TOO_LARGE, _TOO_LARGE)
+            for at in too_large
+        ]
+        self._sink.dead_letters(self._letter(records, r) for r in (*refused, *unsent))
+        return unsent
 
     def _up_to_the_limit(self, records: Records, decoded: Decoded) -> tuple[Records, Decoded]:
         refused = [rejection.row for rejection in decoded.rejections]
@@ -145,7 +141,7 @@ class Flow:
             learned=result.learned,
             unlabelled=len(result.batch) - result.learned,
             poisoned=len(result.poisoned),
-            predicted=len(result.batch),
+            predicted=len(result.batch) - sum(r.stage is Stage.PRODUCE for r in refused),
             rejected=Counter((str(r.stage), str(r.reason)) for r in decoded.rejections),
             skipped={str(reason): count for reason, count in decoded.skipped.items()},
             dead_letters=Counter(str(rejection.stage) for rejection in refused),

@@ -5,12 +5,23 @@ How it is shown is in `consumers.live`, `consumers.plot` and `consumers.summary`
 
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from metrics.facts import Baseline, BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State, View
+from consumers.rate import Rate
+from metrics.facts import (
+    Baseline,
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+    TransactionResult,
+    View,
+)
 
 
 class Measure(StrEnum):
@@ -111,7 +122,7 @@ class History:
         self._dead_letters: Counter[str] = Counter()
         self._lag: dict[int, int] = {}
         self._model_version = 0
-        self._rate = _Rate()
+        self._rate = Rate()
         self._scores: ScoreFacts | None = None
         self._course = _Course(points)
         self._saved: tuple[EpochFacts, float] | None = None
@@ -153,6 +164,15 @@ class History:
             for partition in gone:
                 self._lag.pop(partition, None)
 
+    def transaction(self, result: TransactionResult) -> None:
+        """Take no notice: the epoch around it is told too."""
+
+    def rollback(self, reason: RollbackReason) -> None:
+        """Take no notice: totals are of work done, also of what is done again."""
+
+    def paused(self, *, on: bool) -> None:
+        """Take no notice: the epoch that failed before is shown."""
+
     def moment(self) -> Moment:
         """Give everything as it stands, in a copy that no longer changes."""
         with self._lock:
@@ -175,40 +195,6 @@ class History:
                 saved_age_s=None if saved is None else now_s - saved_s,
                 failed_epochs=self._failed_epochs,
             )
-
-
-class _Rate:
-    """Records per second over the last `WINDOW_S`."""
-
-    WINDOW_S = 2.0
-    # Totals closer in time than this share an entry, or fast runs would keep thousands.
-    APART_S = 0.05
-
-    def __init__(self) -> None:
-        self._entries: deque[tuple[float, int]] = deque()  # seconds, total
-
-    def add(self, now_s: float, total: int) -> None:
-        entries = self._entries
-        if len(entries) > 1 and now_s - entries[-1][0] < self.APART_S:
-            entries[-1] = entries[-1][0], total
-        else:
-            entries.append((now_s, total))
-        self._forget(now_s)
-
-    def per_s(self, now_s: float) -> float:
-        self._forget(now_s)
-        if not self._entries:
-            return 0.0
-        # The first batch starts the clock and is not counted: when it began is not known. An
-        # entry long before the window's start stands for a pause, which must not count in full.
-        first_s, before = self._entries[0]
-        elapsed_s = min(now_s - first_s, 1.25 * self.WINDOW_S)
-        return (self._entries[-1][1] - before) / elapsed_s if elapsed_s >= self.APART_S else 0.0
-
-    def _forget(self, now_s: float) -> None:
-        """Leave one entry at or before the window's start: the total that it began with."""
-        while len(self._entries) > 1 and self._entries[1][0] <= now_s - self.WINDOW_S:
-            self._entries.popleft()
 
 
 class _Course:

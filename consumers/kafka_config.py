@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from consumers.errors import SettingsError
+from consumers.settings import Settings
+
 CONFIG: dict[str, str | int | float | bool] = {
     "partition.assignment.strategy": "cooperative-sticky",
     "session.timeout.ms": 10_000,
@@ -23,6 +26,9 @@ FIXED: dict[str, str | int | float | bool] = {
 _CLASSIC_ONLY = ("partition.assignment.strategy", "session.timeout.ms")
 
 
+MAX_POLL_MS = 300_000.0  # librdkafka's default
+LONGEST_REVOKE_S = 20.0
+
 # A fetch of the embedded broker does not wake on new data: without this, events wait for 0.5 s.
 EMBEDDED: dict[str, str | int | float | bool] = {"fetch.wait.max.ms": 10}
 
@@ -35,3 +41,24 @@ def consumer_config(options: Mapping[str, Any], group: str, instance: str | None
     if options.get("group.protocol") == "consumer":
         config = {key: value for key, value in config.items() if key not in _CLASSIC_ONLY}
     return config
+
+
+def revoke_timeout_s(options: Mapping[str, Any]) -> float:
+    """Give the seconds for the last epoch of partitions that are given up.
+
+    A fifth of `max.poll.interval.ms`, after which the group would take them without asking; and
+    no longer than a loop may stand still.
+    """
+    value = options.get("max.poll.interval.ms", MAX_POLL_MS)
+    limit_ms = float(value) if isinstance(value, int | float | str) else MAX_POLL_MS
+    return min(LONGEST_REVOKE_S, limit_ms / 5000)
+
+
+def client_config(settings: Settings) -> dict[str, str | int | float | bool]:
+    """Give the options of any client, with secrets read from their files."""
+    try:
+        return settings.kafka.client_config()
+    except OSError as error:
+        raise SettingsError(
+            f"kafka.librdkafka: {error.filename}: cannot be read ({error.strerror})"
+        ) from None

@@ -1,58 +1,93 @@
-"""Which errors of Kafka end the program, and as what; everything else the client retries."""
+"""What errors of Kafka mean for the run: wait, go back to the last commit, or end."""
 
 import logging
 
 from confluent_kafka import KafkaError, KafkaException
 
-from consumers.errors import FencedError, KafkaUnreachableError, OffsetsLostError, StreamfitError
+from consumers.errors import (
+    EpochLostError,
+    FencedError,
+    InstanceHeldError,
+    KafkaUnreachableError,
+    PostponedError,
+    StreamfitError,
+)
+from metrics.facts import RollbackReason
 
 _log = logging.getLogger("streamfit.kafka")
 # Names with an underscore are public in librdkafka: they are its own, not the broker's.
 _FATAL = KafkaError._FATAL  # noqa: SLF001
 _ALL_BROKERS_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+_MAX_POLL = KafkaError._MAX_POLL_EXCEEDED  # noqa: SLF001
+# A polled message has the code of any fatal error then: only its text tells which.
+_UNRELEASED = KafkaError(KafkaError.UNRELEASED_INSTANCE_ID).str()
 _FENCED = {
     _FATAL,  # a fenced static member gets this code, with fatal() False on the polled message
-    KafkaError._FENCED,  # noqa: SLF001
     KafkaError.FENCED_INSTANCE_ID,
+}
+# With the generation the partitions are gone too: what was learned since is somebody else's now.
+_LOST = {
     KafkaError.UNKNOWN_MEMBER_ID,
     KafkaError.ILLEGAL_GENERATION,
+    KafkaError.STALE_MEMBER_EPOCH,
+    KafkaError.FENCED_MEMBER_EPOCH,
+    KafkaError._ASSIGNMENT_LOST,  # noqa: SLF001
 }
-_GONE = {KafkaError._AUTO_OFFSET_RESET}  # noqa: SLF001
+_GONE = {
+    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
+    KafkaError.OFFSET_OUT_OF_RANGE,
+}
 _NO_TOPIC = {
     KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
-
-
 # A coordinator that moves or starts says so for a moment; to ask again is all there is to do.
 _PASSING = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    # A dead predecessor's transaction holds the offsets until it is ended.
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
 }
+_SLOW = (
+    "one read took longer than max.poll.interval.ms: make learning.max_batch smaller, or "
+    "max.poll.interval.ms in [kafka.librdkafka] larger"
+)
 
 
 def passes(exception: KafkaException) -> bool:
-    """Tell whether the same request will do in a moment."""
+    """Tell whether the same request may do in a moment."""
     return exception.args[0].code() in _PASSING
 
 
 def ending(error: KafkaError, topic: str) -> StreamfitError | None:
-    """Give the error that the program must end with, or None where waiting may help."""
+    """Give the error to raise, or None where the client itself tries again."""
     code, text = error.code(), error.str()
+    if _UNRELEASED in text:
+        return InstanceHeldError(f"{text}; another process uses this input.instance: stop it")
     if error.fatal() or code in _FENCED:
         return FencedError(f"{text}; another member took over: stop one of them")
-    if code in _GONE:
-        return OffsetsLostError(
-            f"{text}: the next record of {topic} is no longer there and learning.on_gap = 'fail'; "
-            "give the topic a longer retention"
-        )
     if code in _NO_TOPIC:
         return KafkaUnreachableError(
             f"input.topic = {topic!r}: {text}; create the topic, or grant the right to read it"
         )
+    return _void(code, text)
+
+
+def _void(code: int, text: str) -> EpochLostError | None:
+    if code in _LOST:
+        return EpochLostError(RollbackReason.LOST, f"{text}; the group gave the partitions away")
+    if code in _GONE:
+        return EpochLostError(RollbackReason.GAP, f"{text}: the next record is no longer there")
+    if code == KafkaError.REBALANCE_IN_PROGRESS:
+        return PostponedError(RollbackReason.COMMIT, text)
     return None
 
 
@@ -72,19 +107,20 @@ class Complaints:
             self.last = error.str()
 
     def check(self, error: KafkaError | None) -> None:
-        """Raise what the program must end with; log what the client will retry."""
+        """Raise what is not for the client to mend; log what it will try again."""
         if error is None:
             return
         end = ending(error, self._topic)
         if end is not None:
             raise end
-        _log.warning("consumer: %s", error.str())
+        _log.warning("consumer: %s", _SLOW if error.code() == _MAX_POLL else error.str())
 
-    def unreachable(self, exception: KafkaException) -> StreamfitError:
+    def lost(self, exception: KafkaException) -> StreamfitError:
         """Give the error for a request that failed."""
         error = exception.args[0]
         why = self.last or error.str()
-        return ending(error, self._topic) or KafkaUnreachableError(
+        return ending(error, self._topic) or EpochLostError(
+            RollbackReason.KAFKA,
             f"kafka.bootstrap_servers: no answer from Kafka ({why}); "
-            "is the broker up, are address and login right?"
+            "is the broker up, are address and login right?",
         )

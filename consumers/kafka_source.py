@@ -1,23 +1,22 @@
 """A source that reads a Kafka topic by confluent-kafka."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from consumers.errors import KafkaUnreachableError
-from consumers.kafka_errors import Complaints, passes
+from consumers.errors import EpochLostError, KafkaUnreachableError
+from consumers.kafka_errors import Complaints
 from consumers.ownership import Ownership
 from consumers.positions import committed_of
+from consumers.requests import TIMEOUT_S, Requests
 from consumers.source import Change, Committed, only
 from learners.events import Headers, Records
+from metrics.facts import RollbackReason
 
 _log = logging.getLogger("streamfit.source")
-TIMEOUT_S = 10.0
-_RETRY_S = 0.1
 
 
 class KafkaSource:
@@ -31,24 +30,45 @@ class KafkaSource:
         The input topic.
     max_batch : int
         Most records that one read gives.
-    topic_id : str or None
-        The broker's id of the topic.
+    topic_id : callable
+        Asks for the broker's id of the topic.
     """
 
     def __init__(
-        self, config: Mapping[str, Any], topic: str, max_batch: int, topic_id: str | None
+        self,
+        config: Mapping[str, Any],
+        topic: str,
+        max_batch: int,
+        topic_id: Callable[[], str | None],
     ) -> None:
+        self._config = dict(config)
         self._topic = topic
         self._max_batch = max_batch
-        self._topic_id = topic_id
+        self.topic_id = topic_id
         self._ends: dict[int, int] = {}
         self._complaints = Complaints(topic)
-        self._consumer = Consumer({**config, "error_cb": self._complaints}, logger=_log)
-        self._ownership = Ownership(self._consumer, topic)
+        self._join()
 
-    def subscribe(self, on_revoke: Callable[[], None]) -> None:
+    def _join(self) -> None:
+        self._consumer = Consumer({**self._config, "error_cb": self._complaints}, logger=_log)
+        self._ownership = Ownership(self._consumer, self._topic)
+        self._requests = Requests(self._consumer, self._complaints)
+
+    def subscribe(self, on_revoke: Callable[[frozenset[int]], None]) -> None:
         """Join the group."""
-        self._ownership.subscribe(on_revoke)
+        with self._requests.translated():
+            self._ownership.subscribe(on_revoke)
+
+    def unsubscribe(self) -> None:
+        """Leave the group, and stay ready to join again."""
+        with self._requests.translated():
+            self._consumer.unsubscribe()
+
+    def rejoin(self) -> None:
+        """Begin anew with a new client."""
+        ownership = self._ownership
+        self._requests.leave(lambda: not ownership.owned)
+        self._join()
 
     def read(self, timeout_s: float) -> Records | None:
         """Wait for a first record, then take what is already there."""
@@ -75,7 +95,9 @@ class KafkaSource:
 
     def partitions(self) -> frozenset[int]:
         """All partitions of the topic."""
-        metadata = self._call(lambda: self._consumer.list_topics(self._topic, timeout=TIMEOUT_S))
+        metadata = self._requests.ask(
+            lambda: self._consumer.list_topics(self._topic, timeout=TIMEOUT_S)
+        )
         topic = metadata.topics[self._topic]
         if topic.error is not None or not topic.partitions:
             why = topic.error.str() if topic.error else "no partitions"
@@ -84,14 +106,10 @@ class KafkaSource:
             )
         return frozenset(topic.partitions)
 
-    def topic_id(self) -> str | None:
-        """Give the broker's id of the topic."""
-        return self._topic_id
-
     def committed(self) -> dict[int, Committed]:
         """Ask what the group has committed for every owned partition."""
         owned = self._ownership.owned
-        found: dict[int, Committed] = self._call(
+        found: dict[int, Committed] = self._requests.ask(
             lambda: committed_of(self._consumer, self._topic, owned)
         )
         return found
@@ -99,29 +117,32 @@ class KafkaSource:
     def bounds(self, partition: int) -> tuple[int, int]:
         """Give the first offset that is still there, and the one after the last."""
         place = TopicPartition(self._topic, partition)
-        low, high = self._call(
+        low, high = self._requests.ask(
             lambda: self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
         )
         return int(low), int(high)
 
     def assign(self, next_offsets: Mapping[int, int]) -> None:
         """Read these partitions from these offsets, and no others."""
-        self._ownership.read_from(next_offsets)
+        with self._requests.translated():
+            self._ownership.read_from(next_offsets)
         self._ends.clear()
 
-    def commit(self, next_offsets: Mapping[int, int], metadata: str) -> None:
-        """Commit next offsets, each with the same string."""
-        places = [
-            TopicPartition(self._topic, partition, offset, metadata)
-            for partition, offset in sorted(only(next_offsets, self._ownership.owned).items())
-        ]
-        if not places:
-            return
-        done = self._call(lambda: self._consumer.commit(offsets=places, asynchronous=False))
-        for place in done or []:
-            self._complaints.check(place.error)
-            if place.error is not None:
-                raise KafkaUnreachableError(f"commit refused: {place.error.str()}; try again")
+    def hold(self, *, on: bool) -> None:
+        """Stop reading for now, or go on where it stopped."""
+        with self._requests.translated():
+            self._ownership.hold(on=on)
+
+    def commit(self, places: Mapping[int, Committed]) -> None:
+        """Commit next offsets with their strings."""
+        offsets = self._owned_places(places)
+        if not offsets:
+            raise EpochLostError(RollbackReason.LOST, "none of the partitions is owned any more")
+        self._requests.commit(offsets)
+
+    def for_transaction(self, places: Mapping[int, Committed]) -> tuple[list[Any], Any]:
+        """Give next offsets, and who commits them, as a transaction takes them."""
+        return self._owned_places(places), self._consumer.consumer_group_metadata()
 
     def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
         """Give the records not yet read of each partition, as far as known."""
@@ -137,7 +158,14 @@ class KafkaSource:
 
     def close(self) -> None:
         """Leave the group."""
-        self._consumer.close()
+        self._requests.close()
+
+    def _owned_places(self, places: Mapping[int, Committed]) -> list[TopicPartition]:
+        return [
+            TopicPartition(self._topic, partition, place.offset, place.metadata)
+            for partition, place in sorted(only(places, self._ownership.owned).items())
+            if place.offset is not None
+        ]
 
     def _take_note(self, message: Message) -> None:
         error, partition, offset = message.error(), message.partition(), message.offset()
@@ -145,16 +173,6 @@ class KafkaSource:
             self._complaints.check(error)
         elif partition is not None and offset is not None:
             self._ends[partition] = offset
-
-    def _call(self, request: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                return request()
-            except KafkaException as error:
-                if not passes(error) or time.monotonic() > deadline:
-                    raise self._complaints.unreachable(error) from None
-                time.sleep(_RETRY_S)
 
 
 def records_of(topic: str, messages: list[Message]) -> Records:

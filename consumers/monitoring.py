@@ -11,6 +11,7 @@ from consumers.checkpoint import versions
 from consumers.errors import SettingsError
 from consumers.observers import Observers
 from consumers.settings import Settings
+from consumers.stall_watch import StallWatch
 from consumers.wiring import learner_of
 from metrics.exporter import Exporter
 from metrics.health import Health
@@ -39,7 +40,7 @@ class Monitor:
 
 @contextmanager
 def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Monitor]:
-    """Serve metrics and health while the block runs.
+    """Serve metrics and health, and watch for stalls, while the block runs.
 
     Parameters
     ----------
@@ -61,8 +62,9 @@ def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Mo
         topic=settings.input.topic,
         stride=learner.stride,
         version=versions()["streamfit"],
+        partitioned=settings.learning.scope == "partition",
     )
-    health = Health()
+    health = Health(stall_after=settings.limits.stall_after.total_seconds())
     host = settings.metrics.host
     server = MetricsServer(registry, health, host, settings.metrics.port, time.monotonic)
     try:
@@ -74,6 +76,7 @@ def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Mo
     try:
         shown = f"[{host}]" if ":" in host else host
         url = f"http://{shown}:{server.port}/metrics"
-        yield Monitor(Observers([exporter, health, *more]), health.beat, url)
+        with StallWatch(health, time.monotonic):
+            yield Monitor(Observers([exporter, health, *more]), health.beat, url)
     finally:
         server.close()

@@ -2,20 +2,25 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
 
 from metrics.facts import (
     Baseline,
     BatchFacts,
     EpochFacts,
     RebalanceEvent,
+    RollbackReason,
     ScoreFacts,
     State,
+    TransactionResult,
     View,
 )
 
 _log = logging.getLogger("streamfit.run")
 EVERY_S = 60.0
+_Told = TypeVar("_Told")
+_TOLD_SCORES = ("accuracy", "kappa_t", "mae", "no-change")
 
 
 class Narrator:
@@ -32,8 +37,10 @@ class Narrator:
         self._told = clock()
         self._since: Counter[str] = Counter()
         self._lag: dict[int, int] = {}
-        self._version = 0
-        self._scores: ScoreFacts | None = None
+        # By partition where each has a model of its own; that of global scope is under None.
+        self._versions: dict[int | None, int] = {}
+        self._scores: dict[int | None, ScoreFacts] = {}
+        self._uncheckpointed = 0
 
     def batch(self, facts: BatchFacts) -> None:
         """Count; tell the first dead letters of a minute at once."""
@@ -43,19 +50,26 @@ class Narrator:
                 _log.warning("dead letters: %s; their headers tell why", stages)
             self._since["dead letters"] += sum(facts.dead_letters.values())
         self._since["consumed"] += facts.consumed
-        self._version = facts.model_version
+        self._uncheckpointed += facts.read
+        self._versions[facts.partition] = facts.model_version
         self._lag.update(facts.lag)
         if self._clock() - self._told >= EVERY_S:
             self._summarise()
 
     def scores(self, facts: ScoreFacts) -> None:
         """Keep them for the next line."""
-        self._scores = facts
+        self._scores[facts.partition] = facts
 
     def epoch(self, facts: EpochFacts) -> None:
         """Tell one that failed."""
+        self._uncheckpointed = facts.uncheckpointed
         if not facts.ok:
-            _log.error("epoch after %d failed: nothing of it is committed", facts.epoch)
+            more = (
+                f"; {facts.uncheckpointed} records have no checkpoint yet"
+                if facts.uncheckpointed
+                else ""
+            )
+            _log.error("epoch after %d failed: nothing of it is committed%s", facts.epoch, more)
 
     def state(self, state: State) -> None:
         """Tell what the consumer is doing from now on."""
@@ -66,14 +80,34 @@ class Narrator:
         _log.info("partitions %s: %s", event, sorted(partitions))
         if event is not RebalanceEvent.ASSIGNED:
             self._lag.clear()
+            for partition in partitions:
+                self._versions.pop(partition, None)
+                self._scores.pop(partition, None)
+
+    def transaction(self, result: TransactionResult) -> None:
+        """Tell one that did not end well."""
+        if result is not TransactionResult.COMMITTED:
+            _log.warning("transaction %s", result)
+
+    def rollback(self, reason: RollbackReason) -> None:  # noqa: ARG002 told already
+        """Forget what is given up; the loop tells why, with the error."""
+        self._uncheckpointed = 0
+
+    def paused(self, *, on: bool) -> None:
+        """Tell that reading is held back, or goes on."""
+        if on:
+            told = "reading is held back until a checkpoint is saved: %d records have none yet"
+            _log.warning(told, self._uncheckpointed)
+        else:
+            _log.info("reading goes on")
 
     def _summarise(self) -> None:
         seconds = self._clock() - self._told
         _log.info(
-            "consumed %d (%.0f a second), model version %d, dead letters %d, lag %d%s",
+            "consumed %d (%.0f a second), model version %s, dead letters %d, lag %d%s",
             self._since["consumed"],
             self._since["consumed"] / seconds,
-            self._version,
+            _span(list(_of_models(self._versions).values()) or [0], "d"),
             self._since["dead letters"],
             sum(self._lag.values()),
             self._of_scores(),
@@ -82,13 +116,24 @@ class Narrator:
         self._since.clear()
 
     def _of_scores(self) -> str:
-        facts = self._scores
-        if facts is None:
-            return ""
-        told = {
-            **facts.scores.get(View.WINDOW, {}),
-            "no-change": facts.baselines.get(View.WINDOW, {}).get(Baseline.NO_CHANGE),
-        }
-        names = ("accuracy", "kappa_t", "mae", "no-change")
-        known = [f"{name} {told[name]:.4f}" for name in names if told.get(name) is not None]
-        return "".join(f", {each}" for each in known) + (" over the window" if known else "")
+        models = [_window(facts) for facts in _of_models(self._scores).values()]
+        known = {name: [m[name] for m in models if name in m] for name in _TOLD_SCORES}
+        told = [f", {name} {_span(values, '.4f')}" for name, values in known.items() if values]
+        return "".join(told) + (" over the window" if told else "")
+
+
+def _of_models(told: dict[int | None, _Told]) -> dict[int | None, _Told]:
+    """Leave out what was told of no model: in partition scope each has a partition."""
+    return {p: each for p, each in told.items() if p is not None} or told
+
+
+def _window(facts: ScoreFacts) -> dict[str, float]:
+    no_change = facts.baselines.get(View.WINDOW, {}).get(Baseline.NO_CHANGE)
+    told = dict(facts.scores.get(View.WINDOW, {}))
+    return told if no_change is None else {**told, "no-change": no_change}
+
+
+def _span(values: Sequence[float], form: str) -> str:
+    """Tell one value, or the lowest and the highest of several models."""
+    low, high = f"{min(values):{form}}", f"{max(values):{form}}"
+    return low if low == high else f"{low} to {high}"

@@ -2,7 +2,15 @@
 
 from collections.abc import Collection, Sequence
 
-from metrics.facts import BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State
+from metrics.facts import (
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+    TransactionResult,
+)
 from metrics.observer import Observer
 
 
@@ -36,3 +44,18 @@ class Observers:
         """Pass on a rebalance."""
         for observer in self._observers:
             observer.rebalance(event, partitions)
+
+    def transaction(self, result: TransactionResult) -> None:
+        """Pass on how a transaction ended."""
+        for observer in self._observers:
+            observer.transaction(result)
+
+    def rollback(self, reason: RollbackReason) -> None:
+        """Pass on a way back to the last commit."""
+        for observer in self._observers:
+            observer.rollback(reason)
+
+    def paused(self, *, on: bool) -> None:
+        """Pass on a pause, or its end."""
+        for observer in self._observers:
+            observer.paused(on=on)

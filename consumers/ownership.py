@@ -36,9 +36,10 @@ class Ownership:
         self._consumer = consumer
         self._topic = topic
         self._changes: list[Change] = []
-        self._on_revoke: Callable[[], None] = lambda: None
+        self._on_revoke: Callable[[frozenset[int]], None] = lambda _: None
+        self._held = False
 
-    def subscribe(self, on_revoke: Callable[[], None]) -> None:
+    def subscribe(self, on_revoke: Callable[[frozenset[int]], None]) -> None:
         """Join the group; `on_revoke` must not raise."""
         self._on_revoke = on_revoke
         self._consumer.subscribe(
@@ -60,6 +61,15 @@ class Ownership:
             [TopicPartition(self._topic, p, offset) for p, offset in next_offsets.items()]
         )
         self.reading = set(next_offsets)
+        self._held = False  # an assignment forgets the pause
+
+    def hold(self, *, on: bool) -> None:
+        """Stop reading for now, or go on."""
+        if on == self._held:
+            return
+        places = [TopicPartition(self._topic, partition) for partition in self.reading]
+        (self._consumer.pause if on else self._consumer.resume)(places)
+        self._held = on
 
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         # An empty list: accept ownership, but read nothing before the model is restored.
@@ -67,11 +77,13 @@ class Ownership:
         consumer.incremental_assign([])
         partitions = tuple(sorted(place.partition for place in places))
         self.owned.update(partitions)
-        if partitions:  # a cooperative rebalance that changes nothing comes as an empty list
+        # A cooperative rebalance that changes nothing comes as an empty list; for a member that
+        # owns nothing it says that others own everything.
+        if partitions or not self.owned:
             self._changes.append(Change(RebalanceEvent.ASSIGNED, partitions))
 
     def _revoked(self, _: Consumer, places: list[TopicPartition]) -> None:
-        self._on_revoke()
+        self._on_revoke(frozenset(place.partition for place in places))
         self._give_up(RebalanceEvent.REVOKED, places)
 
     def _lost(self, _: Consumer, places: list[TopicPartition]) -> None:
@@ -79,13 +91,15 @@ class Ownership:
 
     def _give_up(self, event: RebalanceEvent, places: list[TopicPartition]) -> None:
         partitions = tuple(sorted(place.partition for place in places))
-        self._stop_reading(self.reading & set(partitions))
+        self._stop_reading(self.reading & set(partitions), told=True)
         self.owned.difference_update(partitions)
         self._changes.append(Change(event, partitions))
 
-    def _stop_reading(self, partitions: set[int]) -> None:
+    def _stop_reading(self, partitions: set[int], *, told: bool = False) -> None:
         places = [TopicPartition(self._topic, partition) for partition in partitions]
-        if not places:
+        # An answer to the group is due even if nothing is read: else the binding gives one, takes
+        # away what was never read, and poll ends with a SystemError.
+        if not places and not told:
             return
         try:
             self._consumer.incremental_unassign(places)

@@ -19,6 +19,9 @@ REFUSED = {
     "enable.idempotence": "predictions must be written once and in order",
     "acks": "a prediction counts as written only when all in-sync replicas have it",
     "transactional.id": "set output.delivery instead",
+    "partition.assignment.strategy": "partitions are handed over one by one, which only "
+    "cooperative-sticky does",
+    "transaction.timeout.ms": "it follows from checkpoint.every",
     "delivery.report.only.error": "every failed delivery must be seen before the commit",
     "enable.partition.eof": "the lag behind transactions is told by it",
     "allow.auto.create.topics": "a mistyped topic must not come into being",

@@ -6,7 +6,7 @@ import msgspec
 MAX_CHARACTERS = 4000
 
 
-class Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Pointer(msgspec.Struct, frozen=True):
     """Names one checkpoint, and lets nothing else pass for it.
 
     Attributes
@@ -17,11 +17,14 @@ class Pointer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Hash of the whole checkpoint, hexadecimal.
     epoch : int
         Its number in the lineage.
+    size : int
+        Bytes of the whole checkpoint: looked at before it is read.
     """
 
     key: str
     sha256: str
     epoch: int
+    size: int
 
     def to_metadata(self) -> str:
         """Write it as the metadata string of an offset.
@@ -41,5 +44,5 @@ def from_metadata(metadata: str | None) -> Pointer | None:
     """Read the metadata string of an offset; None where it holds no pointer of ours."""
     try:
         return msgspec.json.decode(metadata or "", type=Pointer)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):  # the latter for brackets, thousands deep
         return None

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from consumers.errors import KafkaUnreachableError
 from consumers.source import Committed
 
 TIMEOUT_S = 10.0
@@ -16,15 +15,13 @@ def committed_of(consumer: Consumer, topic: str, partitions: Iterable[int]) -> d
     Raises
     ------
     confluent_kafka.KafkaException
-        If the broker does not answer.
-    KafkaUnreachableError
-        If it refuses a partition.
+        If the broker does not answer, or refuses a partition.
     """
     places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
     found = consumer.committed(places, timeout=TIMEOUT_S)
     for place in found:
         if place.error is not None:
-            raise KafkaUnreachableError(f"committed offsets: {place.error.str()}; try again")
+            raise KafkaException(place.error)
     return {
         place.partition: Committed(
             place.offset if place.offset >= 0 else None, place.metadata or ""

@@ -1,18 +1,46 @@
-"""Where to go on after a start: what the committed offsets say, held against the checkpoint.
+"""Where to go on after a start: what the group has committed, held against its checkpoint.
 
-Decides, and changes nothing. Never a silent fresh start.
+Decides, and changes nothing. Never a silent fresh start. The parts of the decision: which
+checkpoint is whole (`retrieval`), what came before it (`lineage`), whether Kafka says the same
+(`agreement`), what if not (`following`), what the topic still has (`edges`).
 """
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from consumers.checkpoint import Content, Manifest
-from consumers.checkpoints import Checkpoints, epoch_of
-from consumers.errors import CheckpointError, OffsetsLostError
-from consumers.pointer import Pointer, from_metadata
+from consumers.agreement import Claims, Disagreement, check
+from consumers.checkpoint import Content
+from consumers.checkpoints import Checkpoints, Lineage
+from consumers.edges import Edges, without_gaps
+from consumers.following import Following, own_offsets, stopped
+from consumers.lineage import Ancestry
+from consumers.retrieval import Retrieval, Whole
 from consumers.source import Committed, Positions
 
-_MEND = "choose another input.group to begin anew, or put offsets and checkpoints back together"
+_log = logging.getLogger("streamfit.recovery")
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What the settings say of a start.
+
+    Attributes
+    ----------
+    start : {"earliest", "latest"}
+        Where to begin when group and store are both new.
+    on_reset : {"fail", "follow_kafka", "follow_checkpoint"}
+        What to do where offsets and checkpoints do not belong together.
+    on_gap : {"fail", "skip"}
+        What to do where retention removed records before they were read.
+    on_damaged : {"fail", "previous"}
+        What to do where a checkpoint is missing or damaged.
+    """
+
+    start: str = "earliest"
+    on_reset: str = "fail"
+    on_gap: str = "fail"
+    on_damaged: str = "fail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,136 +51,131 @@ class Restart:
     ----------
     content : Content or None
         What to restore; None to begin anew.
-    parent : Pointer or None
-        The pointer that is committed.
+    lineage : Lineage
+        Where the next checkpoint belongs: behind the one gone on from, with an epoch above any
+        that was committed or, where offsets were lost, is in the store.
     next_offsets : dict of int to int
         Partition to the next offset to read.
+    skipped : dict of int to int
+        Partition to the records that retention removed before they were read.
     """
 
     content: Content | None
-    parent: Pointer | None
+    lineage: Lineage
     next_offsets: dict[int, int]
+    skipped: dict[int, int]
 
 
 class Recovery:
-    """Finds the point to go on from.
+    """Finds the point to go on from, for one model.
 
     Parameters
     ----------
-    source : Positions
-        Tells of all partitions of the topic.
+    positions : Positions
+        Tells the topic's id and the bounds of its partitions.
     checkpoints : Checkpoints
-        Those of this group and topic.
-    start : {"earliest", "latest"}
-        Where to begin when group and store are both new.
+        Those of the model.
+    policies : Policies
+        What to do where something does not fit.
     """
 
-    def __init__(self, source: Positions, checkpoints: Checkpoints, start: str) -> None:
-        self._source = source
+    def __init__(self, positions: Positions, checkpoints: Checkpoints, policies: Policies) -> None:
+        self._positions = positions
         self._checkpoints = checkpoints
-        self._start = start
+        self._policies = policies
 
-    def find(self, *, sweep: bool = True) -> Restart:
+    def find(self, committed: Mapping[int, Committed], *, sweep: bool = True) -> Restart:
         """Hold committed offsets against checkpoints.
 
         Parameters
         ----------
+        committed : mapping of int to Committed
+            What the group has committed for every partition of this model.
         sweep : bool
-            Remove what a dead writer left unfinished; only for who owns all partitions.
+            Remove what a dead writer left unfinished; only for who owns the model.
 
         Raises
         ------
         OffsetsLostError
-            If they do not belong together.
+            If they do not belong together, or records are gone, and the policy is to stop.
+        DamagedCheckpointError
+            If the checkpoint is missing or damaged, and the policy is to stop or there is no
+            whole one before it.
         CheckpointError
-            If the checkpoint is missing, damaged, or of another model, or the store cannot be read.
+            If the checkpoint is of another model, another place or a newer version.
+        KafkaUnreachableError
+            If the broker does not tell all it should.
+        OSError
+            If the store does not answer; it may later.
         """
-        try:
-            return self._find(sweep=sweep)
-        except OSError as error:
-            raise CheckpointError(
-                f"checkpoint.store: cannot be read ({error}); mount it, or grant the right to read"
-            ) from error
-
-    def _find(self, *, sweep: bool) -> Restart:
         names = self._checkpoints.open(sweep=sweep)
-        committed = self._source.committed()
-        if all(place.offset is None for place in committed.values()):
-            return self._anew(names, committed)
-        pointer, manifest, content = self._newest(committed)
-        self._check_topic(manifest)
-        return Restart(content, pointer, self._next_offsets(committed, pointer, manifest))
+        retrieval = Retrieval(self._checkpoints, names, self._policies.on_damaged)
+        edges = Edges(self._positions, self._policies.start)
+        claims = Claims.of(committed, self._positions.topic_id())
+        highest = claims.newest.epoch if claims.newest else 0
+        try:
+            whole, wanted = self._agreed(claims, retrieval, edges)
+        except Disagreement as reason:
+            on_reset = self._policies.on_reset
+            following = Following(self._checkpoints, retrieval, edges, on_reset)
+            whole, wanted = following.decide(reason, claims)
+            highest = max(highest, retrieval.newest_epoch)
+        next_offsets, skipped = without_gaps(
+            edges, self._within_the_end(edges, wanted), self._policies.on_gap
+        )
+        if whole is None:
+            return Restart(None, Lineage(None, highest), next_offsets, skipped)
+        _tell_what_is_redone(claims, whole, next_offsets)
+        return Restart(whole.content, Lineage(whole.pointer, highest), next_offsets, skipped)
 
-    def _anew(self, names: list[str], committed: Mapping[int, Committed]) -> Restart:
-        # A checkpoint of the first epoch may be an orphan: saved, and never committed.
-        if any(epoch_of(name) > 1 for name in names):
-            raise OffsetsLostError(
-                "the group has no committed offsets, but the store holds checkpoints of it, and "
-                f"learning.on_reset = 'fail': offsets expired, or the group was deleted; {_MEND}"
-            )
-        begin: Callable[[int], int] = self._first if self._start == "earliest" else self._last
-        return Restart(None, None, {partition: begin(partition) for partition in committed})
-
-    def _newest(self, committed: Mapping[int, Committed]) -> tuple[Pointer, Manifest, Content]:
-        pointers = {
-            partition: from_metadata(place.metadata)
-            for partition, place in committed.items()
-            if place.offset is not None
-        }
-        without = sorted(partition for partition, found in pointers.items() if found is None)
-        if without:
-            raise OffsetsLostError(
-                f"partitions {without} have committed offsets without a checkpoint, and "
-                f"learning.on_reset = 'fail': something else committed for this group; {_MEND}"
-            )
-        different = {found for found in pointers.values() if found is not None}
-        newest = max(different, key=lambda pointer: pointer.epoch)
-        manifest, content = self._checkpoints.load(newest)
-        # A commit that was torn stored the newest pointer for some partitions only.
-        strange = different - {newest, manifest.parent}
-        if strange:
-            raise OffsetsLostError(
-                f"partitions point to checkpoints of different lineages ({newest.key}, "
-                f"{min(pointer.key for pointer in strange)}), and learning.on_reset = 'fail'; "
-                f"{_MEND}"
-            )
-        return newest, manifest, content
-
-    def _next_offsets(
-        self, committed: Mapping[int, Committed], pointer: Pointer, manifest: Manifest
-    ) -> dict[int, int]:
-        learned = manifest.offsets()
-        result = {}
-        for partition, place in committed.items():
-            if partition not in learned and place.offset is None:
-                result[partition] = self._first(partition)  # a new partition
-                continue
-            ours = from_metadata(place.metadata) == pointer
-            if partition not in learned or (ours and learned[partition] != place.offset):
-                raise OffsetsLostError(
-                    f"partition {partition}: committed offset {place.offset}, but checkpoint "
-                    f"{pointer.key} goes on at {learned.get(partition)}, and "
-                    f"learning.on_reset = 'fail': offsets were reset; {_MEND}"
+    def _agreed(
+        self, claims: Claims, retrieval: Retrieval, edges: Edges
+    ) -> tuple[Whole | None, dict[int, int]]:
+        claims.check_pointers()
+        if claims.newest is None:
+            # A checkpoint of the first epoch may be an orphan: saved, and never committed.
+            if retrieval.newest_epoch > 1:
+                raise Disagreement(
+                    f"the group has no committed offsets, but the store holds checkpoints of "
+                    f"{self._checkpoints.place}: offsets expired, or the group was deleted"
                 )
-            # Without a parent this was the first commit, and it was torn.
-            if place.offset is None and manifest.parent is not None:
-                raise OffsetsLostError(
-                    f"partition {partition}: its committed offset is gone, and "
-                    f"learning.on_reset = 'fail'; {_MEND}"
-                )
-            result[partition] = learned[partition]
-        return result
+            return None, {partition: edges.begin(partition) for partition in claims.committed}
+        whole = retrieval.committed(claims.newest)
+        if claims.topic_id is None:
+            _log.info("the broker does not tell the topic's id: one made anew may go unnoticed")
+        manifests = {whole.pointer: whole.manifest}
+        check(claims, whole, Ancestry(self._checkpoints, whole.line, manifests))
+        return whole, own_offsets(claims, whole, edges)
 
-    def _check_topic(self, manifest: Manifest) -> None:
-        now = self._source.topic_id()
-        if now is not None and manifest.topic_id is not None and now != manifest.topic_id:
-            raise OffsetsLostError(
-                f"input.topic = {manifest.topic!r}: it was deleted and made anew since the last "
-                f"checkpoint, and learning.on_reset = 'fail'; {_MEND}"
-            )
+    def _within_the_end(self, edges: Edges, wanted: Mapping[int, int]) -> dict[int, int]:
+        """Go on at the end where a partition ends before the next offset.
 
-    def _first(self, partition: int) -> int:
-        return self._source.bounds(partition)[0]
+        What stands there was learned, and whatever comes next takes its offsets once more: from
+        the end on nothing is learned twice, and nothing that is still to come is left out.
+        """
+        beyond = edges.beyond(wanted)
+        if not beyond:
+            return dict(wanted)
+        told = "; ".join(
+            f"partition {partition}: the next offset {offset} is beyond its end, "
+            f"{edges.bounds(partition)[1]}"
+            for partition, offset in sorted(beyond.items())
+        )
+        told = f"{told}: the topic was truncated or made anew"
+        if self._policies.on_reset == "fail":
+            raise stopped(told)
+        _log.warning("%s; going on at the end (learning.on_reset)", told)
+        return {p: min(offset, edges.bounds(p)[1]) for p, offset in wanted.items()}
 
-    def _last(self, partition: int) -> int:
-        return self._source.bounds(partition)[1]
+
+def _tell_what_is_redone(claims: Claims, whole: Whole, next_offsets: Mapping[int, int]) -> None:
+    if not whole.passed_over:
+        return
+    redone = sum(max(0, offset - next_offsets[p]) for p, offset in claims.offsets.items())
+    _log.warning(
+        "checkpoint %s is missing or damaged: going back to %s, %d records are done again and "
+        "their predictions written again (learning.on_damaged = 'previous')",
+        whole.line[0].key,
+        whole.pointer.key,
+        redone,
+    )

@@ -1,73 +1,28 @@
-"""The loop: read, work off, and every epoch make it permanent; restore when ownership changes."""
+"""The loop: read, work off, and every epoch make it permanent; go back when that fails."""
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from consumers.checkpoints import Checkpoints
-from consumers.epochs import FLUSH_TIMEOUT_S, Epochs, Work, undelivered
-from consumers.errors import StreamfitError
-from consumers.flow import Flow
-from consumers.learning import Learning
-from consumers.recovery import Recovery
-from consumers.source import Source
+from consumers.assignment import Assignment
+from consumers.delivery import lost
+from consumers.epochs import FLUSH_TIMEOUT_S, Epochs
+from consumers.errors import (
+    CheckpointError,
+    EpochLostError,
+    InstanceHeldError,
+    PostponedError,
+)
+from consumers.parts import Pace, Parts
+from consumers.reporting import Reports
 from learners.events import Records
-from metrics.facts import BatchFacts, RebalanceEvent, State
-from metrics.observer import Observer
-from producers.sink import DeliveryError, Sink
+from metrics.facts import RollbackReason, State
+from producers.sink import DeliveryError
 
 _log = logging.getLogger("streamfit.runner")
 READ_TIMEOUT_S = 0.1
-# A revoke has to be over long before max.poll.interval.ms (5 min by default) is.
-REVOKE_TIMEOUT_S = 20.0
-_IDLE = BatchFacts(0, 0, 0, 0, 0, 0, {}, {}, {}, {}, None, 0, {})
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the loop drives.
-
-    Attributes
-    ----------
-    source, sink, checkpoints, recovery
-        See their contracts.
-    new_learning : callable
-        Makes a model that has learned nothing, with its scores and limits.
-    new_flow : callable
-        Makes the way of a batch through such a model.
-    observer : Observer
-        Is told what happens.
-    """
-
-    source: Source
-    sink: Sink
-    checkpoints: Checkpoints
-    recovery: Recovery
-    new_learning: Callable[[], Learning]
-    new_flow: Callable[[Learning], Flow]
-    observer: Observer
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often what is done, and by which clocks.
-
-    Attributes
-    ----------
-    epoch_s : float
-        Seconds between two checkpoints.
-    report_s : float
-        Seconds between two reports of scores and lag.
-    clock : callable
-        Seconds that never go back.
-    wall_clock : callable
-        Seconds since 1970 UTC.
-    """
-
-    epoch_s: float
-    report_s: float
-    clock: Callable[[], float]
-    wall_clock: Callable[[], float]
+# A checkpoint that could not be saved is tried again after this, however long an epoch is.
+SAVE_AGAIN_S = 5.0
 
 
 class Runner:
@@ -75,22 +30,25 @@ class Runner:
 
     Parameters
     ----------
-    parts : Parts
-        What it drives.
-    pace : Pace
-        How often.
+    parts, pace : Parts, Pace
+        What it drives, and how fast.
     """
 
     def __init__(self, parts: Parts, pace: Pace) -> None:
         self._parts = parts
         self._pace = pace
-        self._source, self._sink, self._tell = parts.source, parts.sink, parts.observer
-        clocks = (pace.clock, pace.wall_clock)
-        self._epochs = Epochs(parts.source, parts.sink, parts.checkpoints, parts.observer, clocks)
-        self._work: Work | None = None
+        self._source, self._tell = parts.source, parts.observer
+        self._clock = pace.clocks.steady
+        self._beat: Callable[[float], None] = lambda _: None
+        self._reports = Reports(parts.source, parts.observer, pace.clocks, pace.report_s)
+        self._epochs = Epochs(parts.sink, parts.delivery, parts.observer, pace.clocks, parts.reach)
+        self._assignment = Assignment(
+            parts, pace, self._epochs, self._reports, lambda: self._beat(self._clock())
+        )
+        self._lanes = self._assignment.lanes
         self._stopping = False
-        self._reported = -pace.report_s
-        self._read_ms: dict[int, int] = {}
+        self._paused = False
+        self._next_epoch = 0.0
 
     def stop(self) -> None:
         """Ask for an orderly end. Safe to call from a signal handler or another thread."""
@@ -105,118 +63,116 @@ class Runner:
             If going on is impossible or not allowed. What is not committed is not lost: the next
             start goes on from the last checkpoint.
         """
+        self._beat = beat
         self._tell.state(State.STARTING)
-        self._source.subscribe(self._on_revoke)
         self._tell.state(State.STANDBY)
         try:
             while not self._stopping:
-                beat(self._pace.clock())
+                beat(self._clock())
                 self.turn()
             self._tell.state(State.STOPPING)
-            self._end_epoch()
-            self._report(always=True)
+            self._end()
+            self._reports.report(self._lanes, always=True)
         finally:
-            self._work = None  # leaving the group must not commit what went wrong
+            self._lanes.clear()  # leaving the group must not commit what went wrong
+            self._epochs.close()
 
     def turn(self) -> None:
-        """Do one round: read what is there, work it off, end the epoch if it is time."""
+        """Do one round, and go back to the last commit if that fails."""
+        try:
+            self._turn()
+        except InstanceHeldError as error:
+            self._assignment.join_again(error)
+        except PostponedError as error:
+            _log.info("the commit waits for a rebalance: %s", error)
+        except EpochLostError as error:
+            self._assignment.go_back(self._end_before(error))
+
+    def _end_before(self, error: EpochLostError) -> EpochLostError:
+        """Commit what was learned before a gap: it cannot be read again."""
+        if error.reason is RollbackReason.GAP:
+            try:
+                self._epochs.end(self._lanes)
+            except EpochLostError as another:
+                return another
+        return error
+
+    def _turn(self) -> None:
+        """Read what is there, work it off, end the epoch if it is time."""
+        self._assignment.join()
         records = self._source.read(READ_TIMEOUT_S)
-        changed = self._follow_changes()
-        if records is not None and not changed:
+        if self._assignment.follow():
+            self._schedule(self._pace.epoch_s)
+        elif not self._lanes:
+            self._assignment.restore()
+            self._schedule(self._pace.epoch_s)
+        elif records is not None:
+            self._parts.reach("consumed")
             self._work_off(records)
         else:
-            self._sink.poll()
-        work = self._work
-        due = work is not None and self._pace.clock() - work.since_s >= self._pace.epoch_s
+            self._parts.sink.poll()
+        due = bool(self._lanes) and self._is_due()
         if due:
-            self._end_epoch()
-        self._report(always=due)
+            self._advance()
+        self._hold()
+        self._reports.report(self._lanes, always=due)
 
     def _work_off(self, records: Records) -> None:
-        work = self._work
-        if work is None:
-            return
-        try:
-            facts, stop = work.flow(records)
-        except DeliveryError as error:
-            raise undelivered(error) from error
-        work.next_offsets.update(facts.next_offsets)
-        work.moved = True
-        self._read_ms.update(
-            zip(records.partitions.tolist(), records.time_ms.tolist(), strict=True)
-        )
-        self._tell.batch(facts)
-        if stop is not None:
-            self._end_epoch()
-            raise stop
+        for lane, mine in self._lanes.split(records):
+            try:
+                facts, stop = lane.flow(mine)
+            except DeliveryError as error:
+                raise lost(error) from error
+            lane.advance(mine, facts)
+            self._tell.batch(replace(facts, partition=lane.partition))
+            if stop is not None:
+                self._end()
+                raise stop
 
-    def _end_epoch(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
-        if self._work is not None:
-            self._epochs.end(self._work, timeout_s)
+    def _is_due(self) -> bool:
+        is_time = self._epochs.saving or self._clock() >= self._next_epoch
+        return is_time or (not self._paused and self._is_too_much())
 
-    def _follow_changes(self) -> bool:
-        changes = self._source.changes()
-        if not changes:
-            return False
-        for change in changes:
-            self._tell.rebalance(change.event, change.partitions)
-        if all(change.event is RebalanceEvent.ASSIGNED for change in changes):
-            self._end_epoch()
-        self._work = None
-        if self._source.owned() == self._source.partitions():
-            self._restore()
-        else:
-            self._source.assign({})  # nobody learns before owning all
-            _log.warning(
-                "standing by: this process owns only partitions %s, and a global model needs all; "
-                "stop the other members of the group",
-                sorted(self._source.owned()),
-            )
-            self._tell.state(State.STANDBY)
-        return True
+    def _is_too_much(self) -> bool:
+        return self._lanes.uncheckpointed >= self._pace.max_uncheckpointed
 
-    def _restore(self) -> None:
-        self._tell.state(State.RESTORING)
-        restart = self._parts.recovery.find()
-        learning = self._parts.new_learning()
-        if restart.content is not None:
-            learning.restore(restart.content)
-        self._work = Work(
-            learning=learning,
-            flow=self._parts.new_flow(learning),
-            next_offsets=dict(restart.next_offsets),
-            parent=restart.parent,
-            since_s=self._pace.clock(),
-        )
-        self._source.assign(restart.next_offsets)
-        self._tell.state(State.RUNNING)
-        self._report(always=True)
+    def _advance(self) -> None:
+        began = self._clock()
+        self._schedule(min(self._pace.epoch_s, SAVE_AGAIN_S))
+        committed = self._epochs.advance(self._lanes)
+        if committed:
+            self._assignment.backoff.succeeded()
+        if committed or not any(lane.has_moved for lane in self._lanes):
+            self._next_epoch = began + self._pace.epoch_s
 
-    def _on_revoke(self) -> None:
-        # Runs inside a callback of the client: it must not raise, whatever happens.
-        try:
-            self._end_epoch(REVOKE_TIMEOUT_S)
-            self._report(always=True)
-        except StreamfitError as error:
-            _log.warning("epoch at revoke failed, the next owner redoes it: %s", error)
-        except Exception:  # noqa: BLE001 an exception here would destroy fetched records
-            _log.exception("epoch at revoke failed, the next owner redoes it")
-        self._work = None
+    def _schedule(self, seconds: float) -> None:
+        self._next_epoch = self._clock() + seconds
 
-    def _report(self, *, always: bool = False) -> None:
-        now, work = self._pace.clock(), self._work
-        if work is None or not (always or now - self._reported >= self._pace.report_s):
-            return
-        self._reported = now
-        lag = self._source.lag(work.next_offsets)
-        wall_ms = self._pace.wall_clock() * 1000
-        ages = {p: max(0.0, (wall_ms - self._read_ms.get(p, wall_ms)) / 1000) for p in lag}
-        self._tell.batch(
-            replace(
-                _IDLE,
-                model_version=work.learning.learner.model_version,
-                lag=lag,
-                lag_seconds={p: ages[p] if lag[p] else 0.0 for p in lag},
-            )
-        )
-        self._tell.scores(work.learning.scores.facts())
+    def _hold(self) -> None:
+        """Stop reading while too much hangs on one checkpoint."""
+        paused = bool(self._lanes) and self._is_too_much()
+        if paused != self._paused:
+            self._paused = paused
+            self._tell.paused(on=paused)
+        waits = self._epochs.saving and not self._parts.delivery.reads_on
+        if self._lanes:
+            self._source.hold(on=paused or waits)
+
+    def _end(self) -> None:
+        """End the last epoch; during a rebalance its commit has to wait for that."""
+        deadline = self._clock() + FLUSH_TIMEOUT_S
+        while True:
+            try:
+                self._epochs.end(self._lanes)
+            except PostponedError:
+                if self._clock() > deadline:
+                    raise
+                self._source.read(READ_TIMEOUT_S)
+            except EpochLostError as error:
+                if error.reason is not RollbackReason.STORE:
+                    raise
+                raise CheckpointError(
+                    f"checkpoint.store: {error}; make room, or grant the right to write"
+                ) from error
+            else:
+                return

@@ -140,16 +140,16 @@ class ModelSection(Section):
 class LearningSection(Section):
     """How the model learns, and what to do when something does not fit."""
 
-    scope: Annotated[Literal["global", "partition", "merged"], only_built("global")] = "global"
+    scope: Annotated[
+        Literal["global", "partition", "merged"], only_built("global", "partition")
+    ] = "global"
     stride: Annotated[Int, Field(ge=1)] = 1
     max_batch: Annotated[Int, Field(ge=1, le=100_000)] = 512
     max_abs: Annotated[Float, Field(gt=0, le=1e300)] = 1e15
     max_weight: Annotated[Float, Field(gt=0, le=1e300)] = 1e12
-    on_reset: Annotated[
-        Literal["fail", "follow_kafka", "follow_checkpoint"], only_built("fail")
-    ] = "fail"
-    on_gap: Annotated[Literal["fail", "skip"], only_built("fail")] = "fail"
-    on_damaged: Annotated[Literal["fail", "previous"], only_built("fail")] = "fail"
+    on_reset: Literal["fail", "follow_kafka", "follow_checkpoint"] = "fail"
+    on_gap: Literal["fail", "skip"] = "fail"
+    on_damaged: Literal["fail", "previous"] = "fail"
     on_unknown_label: Literal["dead_letter", "unlabelled"] = "dead_letter"
 
 
@@ -160,6 +160,8 @@ class LimitsSection(Section):
     dead_letter_count: Annotated[Int, Field(ge=0)] = 500
     dead_letter_run: Annotated[Int, Field(ge=1)] = 100
     max_value_bytes: Annotated[Int, Field(ge=1)] = 1_000_000
+    max_uncheckpointed: Annotated[Int, Field(ge=1)] = 1_000_000
+    stall_after: Duration = timedelta(seconds=60)
 
 
 class OutputSection(Section):
@@ -167,9 +169,7 @@ class OutputSection(Section):
 
     topic: Topic
     dead_letter_topic: Topic | None = None
-    delivery: Annotated[Literal["at_least_once", "exactly_once"], only_built("at_least_once")] = (
-        "at_least_once"
-    )
+    delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
 
 
 def _an_address(store: str) -> str:
@@ -186,6 +186,7 @@ class CheckpointSection(Section):
     store: Annotated[str, AfterValidator(_an_address)]
     every: Duration = timedelta(seconds=1)
     keep: Annotated[Int, Field(ge=1)] = 5
+    max_bytes: Annotated[Int, Field(ge=1)] = 2**30
 
 
 class MetricsSection(Section):

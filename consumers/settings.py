@@ -7,6 +7,7 @@ import hashlib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ from consumers.sections import (
 PREFIX = "STREAMFIT_"
 # The tests' own variables: they are not settings.
 NOT_SETTINGS = ("STREAMFIT_TEST_", "STREAMFIT_FAILPOINT")
+# A fifth of what brokers allow a transaction (transaction.max.timeout.ms, 15 min by default).
+LONGEST_TRANSACTION = timedelta(minutes=3)
 
 
 class Settings(BaseSettings):
@@ -108,6 +111,24 @@ class Settings(BaseSettings):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _delivery_can_be_kept(self) -> "Settings":
+        if self.output.delivery != "exactly_once":
+            return self
+        if self.learning.on_damaged == "previous":
+            raise PydanticCustomError(
+                "repeats_predictions",
+                "learning.on_damaged = 'previous' repeats predictions, which exactly_once must "
+                "not; set it to 'fail', or output.delivery to 'at_least_once'",
+            )
+        if self.checkpoint.every > LONGEST_TRANSACTION:
+            raise PydanticCustomError(
+                "transaction_too_long",
+                "checkpoint.every: with exactly_once an epoch is a transaction, and brokers allow "
+                "15 minutes for 5 of them; set it to 3m or less",
+            )
+        return self
+
     @property
     def dead_letter_topic(self) -> str:
         """Topic of the dead letters; the input topic with `.dlq` behind it if not set."""
@@ -132,6 +153,11 @@ class Settings(BaseSettings):
         """Hash of `meaning`, hexadecimal."""
         meaning = _with_plain_numbers(self.meaning())
         return hashlib.sha256(msgspec.json.encode(meaning, order="sorted")).hexdigest()
+
+
+def failpoint() -> str:
+    """Give what the environment says of failpoints; empty outside tests."""
+    return os.environ.get("STREAMFIT_FAILPOINT", "")
 
 
 def _with_plain_numbers(value: Any) -> Any:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from learners.events import Records
 from metrics.facts import RebalanceEvent
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What the group has committed for one partition.
+    """What the group has committed for one partition, or is about to.
 
     Attributes
     ----------
@@ -36,7 +38,7 @@ class Positions(Protocol):
     """Tells where a group stands in a topic, and where the topic begins and ends."""
 
     def topic_id(self) -> str | None:
-        """Give the broker's id of the topic; None where it cannot tell."""
+        """Ask for the broker's id of the topic; None where it cannot tell."""
 
     def committed(self) -> dict[int, Committed]:
         """Ask what the group has committed, partition by partition."""
@@ -49,15 +51,22 @@ class Source(Positions, Protocol):
     """Reads one topic as a member of a group. Used from one thread.
 
     Nothing is read before `assign` has said from where, and again after every change of
-    ownership. All methods raise a StreamfitError when Kafka cannot be reached or refuses.
+    ownership. All methods may raise an `EpochLostError` where waiting and going back to the last
+    commit may help, and another StreamfitError where they cannot.
     """
 
-    def subscribe(self, on_revoke: Callable[[], None]) -> None:
+    def subscribe(self, on_revoke: Callable[[frozenset[int]], None]) -> None:
         """Join the group.
 
-        `on_revoke` is called, inside `read`, while the partitions to be given up are still owned;
-        it must not raise.
+        `on_revoke` is called, inside `read`, with the partitions to be given up while they are
+        still owned; it must not raise.
         """
+
+    def unsubscribe(self) -> None:
+        """Leave the group, and stay ready to join again."""
+
+    def rejoin(self) -> None:
+        """Begin anew as a member the broker has never seen; needs a new `subscribe`."""
 
     def read(self, timeout_s: float) -> Records | None:
         """Wait for a first record, then take what is already there.
@@ -83,8 +92,17 @@ class Source(Positions, Protocol):
     def assign(self, next_offsets: Mapping[int, int]) -> None:
         """Read these partitions from these offsets, and no others."""
 
-    def commit(self, next_offsets: Mapping[int, int], metadata: str) -> None:
-        """Commit next offsets, each with the same string, and wait until it is done.
+    def hold(self, *, on: bool) -> None:
+        """Stop reading for now, or go on where it stopped; membership and callbacks go on."""
+
+    def commit(self, places: Mapping[int, Committed]) -> None:
+        """Commit next offsets with their strings, and wait until it is done.
+
+        Partitions that are not owned are left out.
+        """
+
+    def for_transaction(self, places: Mapping[int, Committed]) -> tuple[list[Any], Any]:
+        """Give next offsets, and who commits them, as a transaction takes them.
 
         Partitions that are not owned are left out.
         """
@@ -96,6 +114,6 @@ class Source(Positions, Protocol):
         """Leave the group."""
 
 
-def only(partitions: Mapping[int, int], owned: Collection[int]) -> dict[int, int]:
+def only(partitions: Mapping[int, _T], owned: Collection[int]) -> dict[int, _T]:
     """Keep what is owned: a member with a live generation may commit what it no longer owns."""
-    return {partition: offset for partition, offset in partitions.items() if partition in owned}
+    return {partition: value for partition, value in partitions.items() if partition in owned}

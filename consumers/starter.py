@@ -41,18 +41,24 @@ penalty = "none"
 
 [learning]
 # stride = 1                          # labelled events between two updates; 1 = row by row, exact
+# scope = "global"                    # one model; or "partition": one for each partition
 # max_abs = 1e15                      # larger features are dead letters
 # max_weight = 1e12                   # an event that drives a weight beyond is a dead letter
 # on_unknown_label = "dead_letter"    # or "unlabelled": predict it, do not learn it
+# on_reset = "fail"                   # lost offsets: or "follow_kafka", "follow_checkpoint"
+# on_gap = "fail"                     # records gone before they were read: or "skip"
+# on_damaged = "fail"                 # a damaged checkpoint: or "previous"
 
 [output]
 topic = "predictions"
+# delivery = "at_least_once"          # or "exactly_once": one transaction an epoch
 # dead_letter_topic = "events.dlq"    # default: the input topic with .dlq behind it
 
 [checkpoint]
-store = "file:///var/lib/streamfit"
+store = "file:///var/lib/streamfit"   # or s3://bucket/folder, gs://, az://: by fsspec
 # every = "1s"
-# keep = 5
+# keep = 5                            # epochs one can go back; 3600 keeps an hour of 1s epochs
+# max_bytes = 1073741824              # no larger checkpoint is read or written
 
 [metrics]
 # host = "127.0.0.1"
@@ -62,4 +68,6 @@ store = "file:///var/lib/streamfit"
 # dead_letter_window = 10000
 # dead_letter_count = 500
 # dead_letter_run = 100
+# max_uncheckpointed = 1000000        # records learned while the store is away; then reading waits
+# stall_after = "60s"                 # a partition that lags and stands still: /readyz turns red
 """

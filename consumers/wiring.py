@@ -1,36 +1,23 @@
-"""The one place that names concrete classes and puts them together."""
+"""Makes what the settings ask for, as far as it takes no Kafka: the rest is in `connecting`.
 
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+No other module but these two names concrete classes.
+"""
 
-from consumers.checkpoint import versions
-from consumers.checkpoints import Checkpoints
-from consumers.cluster import Cluster
+from consumers.checkpoints import GLOBAL, Checkpoints, Meaning, Place
 from consumers.errors import SettingsError
-from consumers.flow import Flow
-from consumers.kafka_config import EMBEDDED, consumer_config
-from consumers.kafka_source import KafkaSource
+from consumers.failpoints import Reach, nothing
 from consumers.learning import Learning
 from consumers.limits import DeadLetterLimits
-from consumers.recovery import Recovery
-from consumers.runner import Pace, Parts, Runner
+from consumers.recovery import Policies
 from consumers.settings import Settings
 from consumers.store import open_store
-from consumers.warmup import warm_up
-from consumers.watchdog import ends_within
 from learners.decoding import JsonDecoder
 from learners.factory import make_learner
 from learners.guard import Guard
 from learners.learner import Learner, Task
 from learners.model_spec import ModelSpecError, StepSpec
 from learners.schema import Schema
-from metrics.observer import Observer
 from metrics.prequential import make_scores
-from producers.encoding import PredictionEncoder
-from producers.sink import KafkaSink
-
-CLOSE_TIMEOUT_S = 10.0
 
 
 def schema_of(settings: Settings) -> Schema:
@@ -94,96 +81,33 @@ def learning_of(settings: Settings) -> Learning:
     )
 
 
-def checkpoints_of(settings: Settings) -> Checkpoints:
-    """Open the checkpoints that belong to the settings' group and topic."""
-    return Checkpoints(
-        open_store(settings.checkpoint.store),
-        group=settings.input.group,
-        topic=settings.input.topic,
-        scope=settings.learning.scope,
-        settings=settings.meaning(),
-        settings_hash=settings.meaning_hash(),
-        keep=settings.checkpoint.keep,
-    )
+def checkpoints_of(settings: Settings, scope: str = GLOBAL, reach: Reach = nothing) -> Checkpoints:
+    """Open the checkpoints of the settings' group and topic.
 
-
-@contextmanager
-def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) -> Iterator[Runner]:
-    """Connect, and give a runner that is ready to run; leaves the group at the end.
-
-    Raises
-    ------
-    SettingsError
-        If the model does not fit the settings.
-    KafkaUnreachableError
-        If Kafka does not answer, or a topic is not there.
+    Parameters
+    ----------
+    settings : Settings
+        They name the store.
+    scope : str
+        `global`, or the number of a partition.
+    reach : callable
+        Is told of each step of a save.
     """
-    # What is wrong with the model is told before anything connects, and compiled as well.
-    warm_up(learning_of(settings), len(settings.schema_.feature_names))
-    cluster = Cluster(client_config(settings))
-    topics = cluster.partitions_of(
-        {
-            "input.topic": settings.input.topic,
-            "output.topic": settings.output.topic,
-            "output.dead_letter_topic": settings.dead_letter_topic,
-        }
+    return Checkpoints(
+        open_store(settings.checkpoint.store, reach),
+        Place(settings.input.group, settings.input.topic, scope),
+        Meaning(settings.meaning(), settings.meaning_hash()),
+        keep=settings.checkpoint.keep,
+        max_bytes=settings.checkpoint.max_bytes,
     )
-    source, sink = _source(settings, cluster), _sink(settings, topics)
-    checkpoints = checkpoints_of(settings)
-    parts = Parts(
-        source=source,
-        sink=sink,
-        checkpoints=checkpoints,
-        recovery=Recovery(source, checkpoints, settings.input.start),
-        new_learning=lambda: learning_of(settings),
-        new_flow=_flows(settings, sink, topics[settings.output.topic]),
-        observer=observer,
+
+
+def policies_of(settings: Settings) -> Policies:
+    """Give what the settings say for offsets and checkpoints that do not fit."""
+    learning = settings.learning
+    return Policies(
+        start=settings.input.start,
+        on_reset=learning.on_reset,
+        on_gap=learning.on_gap,
+        on_damaged=learning.on_damaged,
     )
-    every_s = settings.checkpoint.every.total_seconds()
-    try:
-        yield Runner(parts, Pace(every_s, report_s, time.monotonic, time.time))
-    finally:
-        with ends_within(CLOSE_TIMEOUT_S):
-            sink.close()
-            source.close()
-
-
-def _source(settings: Settings, cluster: Cluster) -> KafkaSource:
-    config, topic = client_config(settings), settings.input.topic
-    if cluster.embedded:
-        config = {**EMBEDDED, **config}
-    options = consumer_config(config, settings.input.group, settings.input.instance)
-    return KafkaSource(options, topic, settings.learning.max_batch, cluster.topic_id(topic))
-
-
-def _sink(settings: Settings, topics: Mapping[str, int]) -> KafkaSink:
-    dead = settings.dead_letter_topic
-    return KafkaSink(client_config(settings), settings.output.topic, dead, topics[dead])
-
-
-def _flows(settings: Settings, sink: KafkaSink, partitions: int) -> Callable[[Learning], Flow]:
-    schema = schema_of(settings)
-    version = versions()["streamfit"]
-
-    def new_flow(learning: Learning) -> Flow:
-        is_classes = learning.learner.task is Task.CLASSIFICATION
-        return Flow(
-            decoder=decoder_of(settings),
-            learning=learning,
-            encoder=PredictionEncoder(schema.classes if is_classes else None, partitions),
-            sink=sink,
-            clocks=(time.perf_counter, time.time),
-            version=version,
-        )
-
-    return new_flow
-
-
-def client_config(settings: Settings) -> dict[str, str | int | float | bool]:
-    """Give the options of any client, with secrets read from their files."""
-    try:
-        return settings.kafka.client_config()
-    except OSError as error:
-        raise SettingsError(
-            f"kafka.librdkafka: {error.filename}: cannot be read ({error.strerror})"
-        ) from None

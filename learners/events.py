@@ -58,6 +58,19 @@ class Records:
             self.headers,
         )
 
+    def take(self, rows: Ints) -> Self:
+        """Return the records at some positions."""
+        positions = rows.tolist()
+        return type(self)(
+            self.topic,
+            [self.values[row] for row in positions],
+            [self.keys[row] for row in positions],
+            self.partitions[rows],
+            self.offsets[rows],
+            self.time_ms[rows],
+            lambda row: self.headers(positions[row]),
+        )
+
     def next_offsets(self) -> dict[int, int]:
         """Next offset to read of every partition in this read.
 

@@ -35,6 +35,7 @@ class SkipReason(StrEnum):
     """Why a record is passed over without being a dead letter."""
 
     TOMBSTONE = "tombstone"
+    GAP = "gap"  # gone before it was read: removed by retention
 
 
 @dataclass(frozen=True, slots=True)

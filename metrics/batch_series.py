@@ -43,7 +43,8 @@ class BatchSeries:
         """Add up one batch; a report without records adds nothing."""
         if not facts.consumed:
             return
-        self._batch_records.observe(facts.consumed)
+        if facts.read:
+            self._batch_records.observe(facts.read)
         self._consumed.inc(facts.consumed)
         self._decoded.inc(facts.decoded)
         self._learned.inc(facts.learned)

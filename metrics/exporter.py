@@ -9,9 +9,17 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from learners.learner import Task
 from metrics.batch_series import BatchSeries, Durations
-from metrics.facts import BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State
-from metrics.names import CHECKPOINT_RESULTS, Metric
-from metrics.score_series import ScoreSeries
+from metrics.facts import (
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+    TransactionResult,
+)
+from metrics.model_series import ModelSeries
+from metrics.names import CHECKPOINT_RESULTS, DRIFT_DETECTORS, Metric
 from metrics.series import PartitionGauge, Registered, register
 
 
@@ -33,6 +41,9 @@ class Exporter:
         Labelled events between two model updates.
     version : str
         Version of streamfit.
+    partitioned : bool
+        Whether each partition has a model of its own: version, scores and baselines are shown by
+        partition then, as long as it is owned.
 
     Raises
     ------
@@ -51,18 +62,25 @@ class Exporter:
     """
 
     def __init__(
-        self, registry: CollectorRegistry, *, task: Task, topic: str, stride: int, version: str
+        self,
+        registry: CollectorRegistry,
+        *,
+        task: Task,
+        topic: str,
+        stride: int,
+        version: str,
+        partitioned: bool = False,
     ) -> None:
-        metrics = register(registry)
+        metrics = register(registry, partitioned=partitioned)
         ProcessCollector(registry=registry)
         self._lock = metrics.lock
         self._batches = BatchSeries(metrics)
         self._durations = Durations(metrics)
-        self._scores = ScoreSeries(metrics, task)
+        self._models = ModelSeries(metrics, task, partitioned=partitioned)
+        self._partitioned = partitioned
         self._lag = PartitionGauge(metrics.gauges[Metric.CONSUMER_LAG_RECORDS], topic)
         self._lag_s = PartitionGauge(metrics.gauges[Metric.CONSUMER_LAG_SECONDS], topic)
         self._committed = PartitionGauge(metrics.gauges[Metric.COMMITTED_OFFSET], topic)
-        self._model_version = metrics.gauges[Metric.MODEL_VERSION]
         self._prepare_epochs(metrics)
         metrics.gauges[Metric.STRIDE_ROWS].set(stride)
         metrics.infos[Metric.BUILD_INFO].info(
@@ -78,6 +96,13 @@ class Exporter:
         checkpoints, rebalances = counters[Metric.CHECKPOINTS], counters[Metric.REBALANCES]
         self._checkpoints = {name: checkpoints.labels(name) for name in CHECKPOINT_RESULTS}
         self._rebalances = {event: rebalances.labels(event) for event in RebalanceEvent}
+        transactions, rollbacks = counters[Metric.TRANSACTIONS], counters[Metric.ROLLBACKS]
+        self._transactions = {result: transactions.labels(result) for result in TransactionResult}
+        self._rollbacks = {reason: rollbacks.labels(reason) for reason in RollbackReason}
+        for detector in DRIFT_DETECTORS:
+            counters[Metric.DRIFT_DETECTIONS].labels(detector)
+        self._uncheckpointed = gauges[Metric.UNCHECKPOINTED_RECORDS]
+        self._paused = gauges[Metric.PAUSED]
         self._succeeded_s = gauges[Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS]
         self._succeeded_s.set(math.nan)
         self._size = gauges[Metric.CHECKPOINT_SIZE_BYTES]
@@ -89,20 +114,22 @@ class Exporter:
         with self._lock:
             self._batches.update(facts)
             self._durations.update(facts.seconds)
-            self._model_version.set(facts.model_version)
+            self._models.batch(facts)
+            self._uncheckpointed.inc(facts.read)
             self._lag.set(facts.lag)
             self._lag_s.set(facts.lag_seconds)
 
     def scores(self, facts: ScoreFacts) -> None:
         """Show the scores as they stand."""
         with self._lock:
-            self._scores.update(facts)
+            self._models.scores(facts)
 
     def epoch(self, facts: EpochFacts) -> None:
         """Count an epoch; show what was committed if it ended well."""
         with self._lock:
             self._checkpoints["ok" if facts.ok else "failed"].inc()
             self._durations.update(facts.seconds)
+            self._uncheckpointed.set(facts.uncheckpointed)
             if facts.ok:
                 self._succeeded_s.set(facts.time_s)
                 self._size.set(facts.checkpoint_bytes)
@@ -114,12 +141,33 @@ class Exporter:
             for each, gauge in self._states.items():
                 gauge.set(each is state)
             if state is State.RESTORING:
-                self._scores.rebase()
+                self._models.restoring()
+            # In partition scope a restore gives up nothing: other models may be in mid-epoch.
+            if state is State.STANDBY or (state is State.RESTORING and not self._partitioned):
+                self._uncheckpointed.set(0)
 
     def rebalance(self, event: RebalanceEvent, partitions: Collection[int]) -> None:
         """Count a rebalance; the series of partitions that went end."""
         with self._lock:
             self._rebalances[event].inc()
+            self._models.remove(partitions)  # what comes is restored, and counts anew
             if event is not RebalanceEvent.ASSIGNED:
                 for gauge in (self._lag, self._lag_s, self._committed):
                     gauge.remove(partitions)
+
+    def transaction(self, result: TransactionResult) -> None:
+        """Count a transaction by how it ended."""
+        with self._lock:
+            self._transactions[result].inc()
+
+    def rollback(self, reason: RollbackReason) -> None:
+        """Count a way back to the last commit, from where all models are restored."""
+        with self._lock:
+            self._rollbacks[reason].inc()
+            self._uncheckpointed.set(0)
+            self._models.rebase()
+
+    def paused(self, *, on: bool) -> None:
+        """Show whether reading is held back."""
+        with self._lock:
+            self._paused.set(on)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from learners.rejections import SkipReason
+
 
 class View(StrEnum):
     """Over which events a score is taken."""
@@ -34,12 +36,15 @@ class ScoreFacts:
         is not defined yet, or that the estimator cannot give, is left out.
     baselines : mapping of View to mapping of Baseline to float
         Accuracy of each baseline (mean absolute error for numbers), in each view.
+    partition : int or None
+        In partition scope the one whose model this is; None in global scope.
     """
 
     scored: int
     correct: int
     scores: Mapping[View, Mapping[str, float]]
     baselines: Mapping[View, Mapping[Baseline, float]]
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,8 @@ class BatchFacts:
     rejected : mapping of (stage, reason) to int
         Records refused before learning.
     skipped : mapping of str to int
-        Records passed over, by reason.
+        Records passed over, by reason. Those that retention removed before they were read
+        (`gap`) are in `consumed` too, so that the numbers add up.
     dead_letters : mapping of str to int
         Dead letters produced, by stage.
     seconds : mapping of str to float
@@ -61,13 +67,16 @@ class BatchFacts:
     latency_seconds : float or None
         From the oldest record's timestamp to its prediction being handed to the producer.
     model_version : int
-        Events learned after this batch.
+        Events that the model has learned after this batch.
     next_offsets : mapping of int to int
         Partition to next offset.
     lag : mapping of int to int
         Partition to records not yet read, as far as known.
     lag_seconds : mapping of int to float
         Partition to the age of its last read record where it lags, else 0.
+    partition : int or None
+        In partition scope the one whose model this is; None in global scope, and for a report
+        that is of no model: its `model_version` says nothing in partition scope.
     """
 
     consumed: int
@@ -85,6 +94,12 @@ class BatchFacts:
     next_offsets: Mapping[int, int]
     lag: Mapping[int, int] = field(default_factory=dict)
     lag_seconds: Mapping[int, float] = field(default_factory=dict)
+    partition: int | None = None
+
+    @property
+    def read(self) -> int:
+        """Records that were read: those consumed, less those gone before."""
+        return self.consumed - self.skipped.get(SkipReason.GAP, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +120,8 @@ class EpochFacts:
         Size of the checkpoint, 0 if none was written.
     committed : mapping of int to int
         Partition to committed next offset.
+    uncheckpointed : int
+        Records read since the last commit that counted, or while it was under way.
     """
 
     ok: bool
@@ -113,6 +130,7 @@ class EpochFacts:
     seconds: Mapping[str, float]
     checkpoint_bytes: int
     committed: Mapping[int, int]
+    uncheckpointed: int = 0
 
 
 class State(StrEnum):
@@ -131,3 +149,23 @@ class RebalanceEvent(StrEnum):
     ASSIGNED = "assigned"
     REVOKED = "revoked"
     LOST = "lost"
+
+
+class TransactionResult(StrEnum):
+    """How a Kafka transaction ended."""
+
+    COMMITTED = "committed"
+    ABORTED = "aborted"
+    FAILED = "failed"  # refused, or its outcome is not known
+
+
+class RollbackReason(StrEnum):
+    """Why the run went back to the last commit."""
+
+    DELIVERY = "delivery"  # a prediction or dead letter was not acknowledged
+    COMMIT = "commit"  # refused, or its outcome is not known
+    LOST = "lost"  # partitions went without notice
+    GAP = "gap"  # records were removed before they were read
+    FENCED = "fenced"  # another member or producer took over
+    STORE = "store"  # the checkpoint could not be kept
+    KAFKA = "kafka"  # any other error of the client

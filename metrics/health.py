@@ -8,7 +8,16 @@ import threading
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from metrics.facts import BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State
+from metrics.facts import (
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+    TransactionResult,
+)
+from metrics.stalls import Stall, Stalls
 
 _READY_STATES = frozenset({State.STANDBY, State.RUNNING})
 _STARTED_STATES = _READY_STATES | {State.RESTORING}
@@ -28,21 +37,6 @@ class Verdict:
 
     ok: bool
     reason: str
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How far a partition is, and since when it has been there with records left to read."""
-
-    next_offset: int | None = None
-    lag: int = 0
-    # None: from the next heartbeat on. Facts carry no time, and the last heartbeat may be long
-    # ago when they come, after a restore for instance.
-    waiting_since: float | None = None
-
-    def waited(self, now: float) -> float:
-        """Give the seconds for which there were records to read and none was."""
-        return 0.0 if self.lag == 0 or self.waiting_since is None else now - self.waiting_since
 
 
 class Health:
@@ -67,21 +61,18 @@ class Health:
 
     def __init__(self, heartbeat_limit: float = 30.0, stall_after: float = 60.0) -> None:
         self._heartbeat_limit = heartbeat_limit
-        self._stall_after = stall_after
         self._lock = threading.Lock()
         self._state = State.STARTING
         self._started = False
         self._beaten: float | None = None
         self._failed: EpochFacts | None = None
-        self._partitions: dict[int, _Progress] = {}
+        self._stalls = Stalls(stall_after)
 
     def beat(self, now: float) -> None:
         """Take the loop's heartbeat."""
         with self._lock:
             self._beaten = now
-            for progress in self._partitions.values():
-                if progress.waiting_since is None:
-                    progress.waiting_since = now
+            self._stalls.beat(now)
 
     def live(self, now: float) -> Verdict:
         """Tell whether the loop goes round; says nothing about Kafka.
@@ -103,9 +94,10 @@ class Health:
             if self._failed is not None:
                 reason = f"the last epoch failed, after epoch {self._failed.epoch}"
                 return Verdict(ok=False, reason=reason)
-            stalled = self._stalled(now)
+            stalled = self._stalls.found(now)
             if stalled:
-                return Verdict(ok=False, reason=self._describe(stalled, now))
+                more = f"; so do {len(stalled) - 1} more" if len(stalled) > 1 else ""
+                return Verdict(ok=False, reason=f"{stalled[0]}{more}")
             return Verdict(ok=True, reason=f"the consumer is {self._state}")
 
     def started(self) -> Verdict:
@@ -114,23 +106,16 @@ class Health:
             reason = "the consumer has started" if self._started else "the consumer is starting"
             return Verdict(self._started, reason)
 
-    def stalled(self, now: float) -> tuple[int, ...]:
+    def stalled(self, now: float) -> tuple[Stall, ...]:
         """Give the partitions that lag and have not moved for too long, in order."""
         with self._lock:
-            return self._stalled(now)
+            return self._stalls.found(now)
 
     def batch(self, facts: BatchFacts) -> None:
         """Take note of which partitions moved, and of lag."""
         with self._lock:
-            for partition, next_offset in facts.next_offsets.items():
-                progress = self._partitions.setdefault(partition, _Progress())
-                if progress.next_offset != next_offset:
-                    progress.next_offset, progress.waiting_since = next_offset, None
-            for partition, lag in facts.lag.items():
-                progress = self._partitions.setdefault(partition, _Progress())
-                if progress.lag == 0:  # waiting begins when there is something to read
-                    progress.waiting_since = None
-                progress.lag = lag
+            self._stalls.moved(facts.next_offsets)
+            self._stalls.lag(facts.lag)
 
     def scores(self, facts: ScoreFacts) -> None:
         """Ignore scores: a model may be bad in good health."""
@@ -147,16 +132,23 @@ class Health:
             self._started = self._started or state in _STARTED_STATES
             if state in {State.RESTORING, State.STANDBY}:
                 self._failed = None  # what it held is redone from the last checkpoint, here or not
-            for progress in self._partitions.values():
-                progress.waiting_since = None
+            self._stalls.begin_anew()
 
     def rebalance(self, event: RebalanceEvent, partitions: Collection[int]) -> None:
         """Forget partitions that went."""
         if event is RebalanceEvent.ASSIGNED:
             return
         with self._lock:
-            for partition in partitions:
-                self._partitions.pop(partition, None)
+            self._stalls.forget(partitions)
+
+    def transaction(self, result: TransactionResult) -> None:
+        """Ignore transactions: how the epoch around one ended is told too."""
+
+    def rollback(self, reason: RollbackReason) -> None:
+        """Ignore ways back: the states on them are told too."""
+
+    def paused(self, *, on: bool) -> None:
+        """Ignore pauses: the epoch that failed before is what makes unready."""
 
     def _live(self, now: float) -> Verdict:
         if self._beaten is None:
@@ -166,15 +158,3 @@ class Health:
             return Verdict(ok=True, reason="the loop is alive")
         limit = f"the limit is {self._heartbeat_limit:g} s"
         return Verdict(ok=False, reason=f"no heartbeat of the loop for {silent:.0f} s, {limit}")
-
-    def _stalled(self, now: float) -> tuple[int, ...]:
-        places = sorted(self._partitions.items())
-        return tuple(p for p, progress in places if progress.waited(now) >= self._stall_after)
-
-    def _describe(self, stalled: tuple[int, ...], now: float) -> str:
-        first = self._partitions[stalled[0]]
-        more = f"; so do {len(stalled) - 1} more" if len(stalled) > 1 else ""
-        return (
-            f"partition {stalled[0]} lags by {first.lag} records and has not moved "
-            f"for {first.waited(now):.0f} s{more}"
-        )

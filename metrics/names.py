@@ -24,6 +24,7 @@ _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 STAGES = ("decode", "step", "produce", "flush", "save", "commit")
 CHECKPOINT_RESULTS = ("ok", "failed")
+DRIFT_DETECTORS = ("adwin", "ddm", "eddm", "hddm_a", "hddm_w", "page_hinkley")
 # A poisoned event is none of these: it was decoded, and RECORDS_POISONED counts it.
 REJECTIONS_BEFORE_LEARNING = (
     (Stage.DECODE, Reason.EMPTY),
@@ -65,12 +66,16 @@ class Definition:
         Names of its labels; their values come from closed sets, topic and partition apart.
     buckets : tuple of float
         Upper bounds of a histogram's buckets, in its unit.
+    per_model : bool
+        Whether it is of one model: where each partition has its own model (partition scope), a
+        further label `partition` stands after the others.
     """
 
     kind: Kind
     meaning: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    per_model: bool = False
 
 
 def _counter(meaning: str, *labels: str) -> Definition:
@@ -83,12 +88,12 @@ def _gauge(meaning: str, *labels: str) -> Definition:
 
 def _score(meaning: str) -> Definition:
     explained = f"{meaning} Each event is predicted before it is learned. NaN: not defined."
-    return Definition(Kind.GAUGE, explained, ("view",))
+    return Definition(Kind.GAUGE, explained, ("view",), per_model=True)
 
 
 def _baseline(meaning: str) -> Definition:
     explained = f"{meaning} Taken on the same events as the model's. NaN: not defined yet."
-    return Definition(Kind.GAUGE, explained, ("baseline", "view"))
+    return Definition(Kind.GAUGE, explained, ("baseline", "view"), per_model=True)
 
 
 def _partition(meaning: str) -> Definition:
@@ -102,12 +107,18 @@ class Metric(Enum):
 
     value: Definition
 
-    RECORDS_CONSUMED = _counter("Records read: those decoded, rejected and skipped.")
+    RECORDS_CONSUMED = _counter(
+        "Records read, or gone before they were read: those decoded, rejected and skipped."
+    )
     RECORDS_DECODED = _counter("Events decoded: those learned, unlabelled and poisoned.")
     RECORDS_REJECTED = _counter(
         "Records refused before learning, by stage and reason.", "stage", "reason"
     )
-    RECORDS_SKIPPED = _counter("Records passed over without being a dead letter.", "reason")
+    RECORDS_SKIPPED = _counter(
+        "Records passed over without being a dead letter. Reason gap: retention had removed them "
+        'before they were read, and on_gap = "skip"; they count as consumed too.',
+        "reason",
+    )
     RECORDS_LEARNED = _counter("Labelled events learned.")
     RECORDS_UNLABELLED = _counter("Events predicted but not learned: no label.")
     RECORDS_POISONED = _counter("Events left out since learning them would spoil the model.")
@@ -115,6 +126,13 @@ class Metric(Enum):
     DEAD_LETTERS = _counter("Dead letters produced, by the stage that refused them.", "stage")
     REBALANCES = _counter("Rebalances of the consumer group that touched this member.", "event")
     CHECKPOINTS = _counter("Epochs ended, by whether their commit was acknowledged.", "result")
+    TRANSACTIONS = _counter(
+        "Kafka transactions ended, by how; failed: refused, or the outcome is unknown.", "result"
+    )
+    ROLLBACKS = _counter(
+        "Times that all since the last commit was given up and read again, by reason.", "reason"
+    )
+    DRIFT_DETECTIONS = _counter("Changes of the stream found, by detector.", "detector")
     PREQUENTIAL_SCORED = _counter("Labelled events scored.")
     PREQUENTIAL_CORRECT = _counter("Labelled events predicted right; stays 0 for numbers.")
 
@@ -140,12 +158,18 @@ class Metric(Enum):
         "When the last commit was acknowledged, seconds since 1970 UTC. NaN: not yet."
     )
     CHECKPOINT_SIZE_BYTES = _gauge("Size of the last committed checkpoint in bytes.")
+    UNCHECKPOINTED_RECORDS = _gauge("Records read since the last commit.")
+    PAUSED = _gauge("1 while reading is held back since too much is uncheckpointed, else 0.")
     STATE = _gauge("1 for what the consumer is doing now, 0 for the rest.", "state")
-    MODEL_VERSION = _gauge("Events the model has learned, over all restarts.")
+    MODEL_VERSION = Definition(
+        Kind.GAUGE, "Events the model has learned, over all restarts.", per_model=True
+    )
     STRIDE_ROWS = _gauge("Labelled events between two model updates; 1 is exact.")
 
     BATCH_RECORDS = Definition(
-        Kind.HISTOGRAM, "Records that one read brought.", buckets=_BATCH_BUCKETS
+        Kind.HISTOGRAM,
+        "Records that one read brought; where each partition has its model, to one of them.",
+        buckets=_BATCH_BUCKETS,
     )
     STAGE_DURATION_SECONDS = Definition(
         Kind.HISTOGRAM,

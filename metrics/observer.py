@@ -3,7 +3,15 @@
 from collections.abc import Collection
 from typing import Protocol
 
-from metrics.facts import BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State
+from metrics.facts import (
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+    TransactionResult,
+)
 
 
 class Observer(Protocol):
@@ -22,4 +30,13 @@ class Observer(Protocol):
         """Take what the consumer is doing from now on."""
 
     def rebalance(self, event: RebalanceEvent, partitions: Collection[int]) -> None:
-        """Partitions came or went."""
+        """Partitions came or went; of one that went nothing is told until it comes again."""
+
+    def transaction(self, result: TransactionResult) -> None:
+        """Take how a transaction ended."""
+
+    def rollback(self, reason: RollbackReason) -> None:
+        """Everything since the last commit is given up; told before what is restored then."""
+
+    def paused(self, *, on: bool) -> None:
+        """Take that reading is held back since too much is uncheckpointed, or goes on."""

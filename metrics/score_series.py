@@ -40,7 +40,7 @@ _BASELINES: Mapping[Task, Mapping[Baseline, Metric]] = {
 
 
 class ScoreSeries:
-    """The series of a task's scores: NaN from the start, and whenever one is not defined.
+    """The series of one model's scores: NaN from the start, and whenever one is not defined.
 
     Scores of other tasks are registered too, but have no series.
 
@@ -50,18 +50,22 @@ class ScoreSeries:
         Where they are shown.
     task : Task
         Which scores and baselines there are.
+    partition : int or None
+        The last label of each, in partition scope; the counters have none and add up.
     """
 
-    def __init__(self, metrics: Registered, task: Task) -> None:
+    def __init__(self, metrics: Registered, task: Task, partition: int | None = None) -> None:
         self._scored = GrowthCounter(metrics.counters[Metric.PREQUENTIAL_SCORED])
         self._correct = GrowthCounter(metrics.counters[Metric.PREQUENTIAL_CORRECT])
-        self._scores: list[tuple[View, str, Gauge]] = [
-            (view, name, metrics.gauges[metric].labels(view))
+        more = () if partition is None else (str(partition),)
+        self._labels: list[tuple[Gauge, tuple[str, ...]]] = []
+        self._scores = [
+            (view, name, self._series(metrics.gauges[metric], view, *more))
             for name, metric in _SCORES[task].items()
             for view in View
         ]
-        self._baselines: list[tuple[View, Baseline, Gauge]] = [
-            (view, baseline, metrics.gauges[metric].labels(baseline, view))
+        self._baselines = [
+            (view, baseline, self._series(metrics.gauges[metric], baseline, view, *more))
             for baseline, metric in _BASELINES[task].items()
             for view in View
         ]
@@ -77,6 +81,15 @@ class ScoreSeries:
         """Count anew from the next scores on: a model is being restored."""
         self._scored.rebase()
         self._correct.rebase()
+
+    def remove(self) -> None:
+        """Let the series of the scores end; the counters stay as they are."""
+        for gauge, labels in self._labels:
+            gauge.remove(*labels)
+
+    def _series(self, gauge: Gauge, *labels: str) -> Gauge:
+        self._labels.append((gauge, labels))
+        return gauge.labels(*labels)
 
     def _show(
         self,

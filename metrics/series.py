@@ -64,8 +64,10 @@ class _AtOnce(Collector):
         return self.collect()
 
 
-def register(registry: CollectorRegistry) -> Registered:
+def register(registry: CollectorRegistry, *, partitioned: bool = False) -> Registered:
     """Register every metric, whatever of it will get values.
+
+    Where each partition has a model of its own, what is of one model gets the label `partition`.
 
     Also turns off the client library's `_created` series, for the whole process: they would be
     metrics of their own that no page describes, and twice the series.
@@ -79,7 +81,7 @@ def register(registry: CollectorRegistry) -> Registered:
     inner = CollectorRegistry()
     registered = Registered(
         counters=_plain(Counter, Kind.COUNTER, inner),
-        gauges=_plain(Gauge, Kind.GAUGE, inner),
+        gauges=_plain(Gauge, Kind.GAUGE, inner, partitioned=partitioned),
         histograms=_histograms(inner),
         infos=_plain(Info, Kind.INFO, inner),
     )
@@ -88,11 +90,16 @@ def register(registry: CollectorRegistry) -> Registered:
 
 
 def _plain(
-    wrapper: type[_Wrapper], kind: Kind, registry: CollectorRegistry
+    wrapper: type[_Wrapper], kind: Kind, registry: CollectorRegistry, *, partitioned: bool = False
 ) -> dict[Metric, _Wrapper]:
     return {
         metric: wrapper(
-            metric.full_name, metric.value.meaning, metric.value.labels, registry=registry
+            metric.full_name,
+            metric.value.meaning,
+            (*metric.value.labels, "partition")
+            if partitioned and metric.value.per_model
+            else metric.value.labels,
+            registry=registry,
         )
         for metric in Metric
         if metric.value.kind is kind

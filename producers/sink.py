@@ -1,13 +1,16 @@
 """Writes predictions and dead letters, and tells before a commit whether all arrived."""
 
 import logging
+import threading
+import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from learners.events import Headers
-from producers.dead_letters import DeadLetter
+from producers.dead_letters import DeadLetter, undeliverable
 from producers.encoding import BY_KEY, Record
 
 _log = logging.getLogger("streamfit.sink")
@@ -18,19 +21,68 @@ CONFIG: dict[str, str | int | float | bool] = {
     "partitioner": "murmur2_random",  # as Java clients choose by key
     "linger.ms": 2,
     "compression.type": "lz4",
-    "message.max.bytes": 10_000_000,  # the broker's limit decides, not the client's
+}
+# Well below the 30 s after which a loop that does not turn counts as stuck.
+QUEUE_TIMEOUT_S = 15.0
+# Errors that no waiting mends.
+DEFINITE = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001 public: librdkafka's own codes begin so
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.INVALID_TRANSACTION_TIMEOUT,
 }
 
 
 class DeliveryError(Exception):
-    """A record was not delivered: nothing that it belongs to may be committed."""
+    """A record was not delivered: nothing that it belongs to may be committed.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    definite : bool
+        No waiting will mend it: a topic is missing, or a right.
+    """
+
+    def __init__(self, message: str, *, definite: bool = False) -> None:
+        super().__init__(message)
+        self.definite = definite
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where a sink writes.
+
+    Attributes
+    ----------
+    predictions, dead_letters : str
+        The topics.
+    dead_letter_partitions : int
+        How many the second one has.
+    max_bytes : int
+        Largest record that both topics take.
+    """
+
+    predictions: str
+    dead_letters: str
+    dead_letter_partitions: int
+    max_bytes: int = 1_000_000
 
 
 class Sink(Protocol):
     """Takes records; they count as written only once `flush` has returned."""
 
-    def predictions(self, records: Iterable[Record]) -> int:
-        """Hand over predictions; blocks while the queue is full. Gives their number."""
+    def predictions(self, records: Iterable[Record]) -> list[int]:
+        """Hand over predictions; blocks while the queue is full.
+
+        Returns
+        -------
+        list of int
+            Positions of those that are too large for the topic, and were not handed over.
+        """
 
     def dead_letters(self, letters: Iterable[DeadLetter]) -> int:
         """Hand over dead letters; blocks while the queue is full. Gives their number."""
@@ -47,8 +99,53 @@ class Sink(Protocol):
     def poll(self) -> None:
         """Serve delivery reports; called now and then while nothing is handed over."""
 
+    def renew(self) -> None:
+        """Throw away what is not acknowledged, and begin anew."""
+
     def close(self) -> None:
         """Drop what is not acknowledged and let go of the broker."""
+
+
+class Reports:
+    """What became of the records of one client: its delivery callback.
+
+    A callback must not raise: it would destroy fetched records. What it has noted is looked at
+    when the epoch is flushed.
+
+    Parameters
+    ----------
+    outputs : Outputs
+        Where the client writes.
+    """
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
+        self._failures: list[str] = []
+        self._definite = False
+        self._too_large: list[DeadLetter] = []
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        """Note a failure."""
+        if error is None:
+            return
+        is_prediction = message.topic() == self._outputs.predictions
+        if error.code() == KafkaError.MSG_SIZE_TOO_LARGE and is_prediction:
+            self._too_large.append(undeliverable(message.key(), message.value()))
+        else:
+            self._definite = self._definite or error.code() in DEFINITE
+            self._failures.append(f"{message.topic()}: {error.str()}")
+
+    def check(self) -> None:
+        """Raise what has failed since the last call, if anything has."""
+        if self._failures:
+            failures, self._failures = self._failures, []
+            definite, self._definite = self._definite, False
+            raise DeliveryError(f"{len(failures)} not delivered: {failures[0]}", definite=definite)
+
+    def too_large(self) -> list[DeadLetter]:
+        """Give predictions that the broker found too large since the last call."""
+        found, self._too_large = self._too_large, []
+        return found
 
 
 class KafkaSink:
@@ -58,51 +155,51 @@ class KafkaSink:
     ----------
     config : mapping
         Client options; `CONFIG` and the delivery report are added here.
-    topic, dead_letter_topic : str
+    outputs : Outputs
         Where to write.
-    dead_letter_partitions : int
-        Number of partitions of the dead letter topic.
     """
 
-    def __init__(
-        self, config: Mapping[str, Any], topic: str, dead_letter_topic: str, partitions: int
-    ) -> None:
-        self._topic = topic
-        self._dead_letter_topic = dead_letter_topic
-        self._dead_letter_partitions = partitions
-        self._failures: list[str] = []
-        options: dict[str, Any] = {**CONFIG, **config, "on_delivery": self._report}
+    def __init__(self, config: Mapping[str, Any], outputs: Outputs) -> None:
+        self._outputs = outputs
+        # A larger record is refused before it is sent: the broker would refuse its whole batch.
+        self._options = {**CONFIG, "message.max.bytes": outputs.max_bytes, **config}
+        self._connect()
+
+    def _connect(self) -> None:
+        self._reports = Reports(self._outputs)
+        options: dict[str, Any] = {**self._options, "on_delivery": self._reports}
         self._producer = Producer(options, logger=_log)
 
-    def predictions(self, records: Iterable[Record]) -> int:
+    def predictions(self, records: Iterable[Record]) -> list[int]:
         """Hand over predictions."""
-        count = 0
-        for key, value, partition in records:
-            self._produce(self._topic, key, value, partition)
-            count += 1
+        topic = self._outputs.predictions
+        refused = []
+        for position, (key, value, partition) in enumerate(records):
+            if not self._produce(topic, key, value, partition):
+                refused.append(position)
         self._producer.poll(0)
-        return count
+        return refused
 
     def dead_letters(self, letters: Iterable[DeadLetter]) -> int:
         """Hand over dead letters."""
         count = 0
+        topic, partitions = self._outputs.dead_letters, self._outputs.dead_letter_partitions
         for letter in letters:
-            keyless = letter.partition % self._dead_letter_partitions
-            partition = keyless if letter.key is None else BY_KEY
-            topic, headers = self._dead_letter_topic, letter.headers
-            self._produce(topic, letter.key, letter.value, partition, headers)
+            partition = letter.partition % partitions if letter.key is None else BY_KEY
+            if not self._produce(topic, letter.key, letter.value, partition, letter.headers):
+                raise DeliveryError(f"{topic}: a dead letter is too large for it", definite=True)
             count += 1
         return count
 
     def flush(self, timeout_s: float) -> None:
         """Wait until everything is acknowledged, and look for failures."""
         waiting = self._producer.flush(timeout_s)
+        if self.dead_letters(self._reports.too_large()):
+            waiting = self._producer.flush(timeout_s)
         # flush() counts a failed message as gone: only its delivery report tells.
-        if self._failures:
-            failures, self._failures = self._failures, []
-            raise DeliveryError(f"{len(failures)} not delivered: {failures[0]}")
+        self._reports.check()
         if waiting:
-            topics = f"{self._topic} and {self._dead_letter_topic}"
+            topics = f"{self._outputs.predictions} and {self._outputs.dead_letters}"
             raise DeliveryError(
                 f"{waiting} records not acknowledged within {timeout_s:g} s; is Kafka up, are "
                 f"{topics} still there?"
@@ -112,10 +209,20 @@ class KafkaSink:
         """Serve delivery reports."""
         self._producer.poll(0)
 
+    def renew(self) -> None:
+        """Throw the client away, with what it holds, and make a new one."""
+        self._producer.purge()
+        self._let_go(self._producer)
+        self._connect()
+
     def close(self) -> None:
         """Drop what is not acknowledged."""
         self._producer.purge()
         self._producer.close()
+
+    def _let_go(self, producer: Producer) -> None:
+        # Letting go of brokers that are away may take its time.
+        threading.Thread(target=producer.close, daemon=True).start()
 
     def _produce(
         self,
@@ -124,21 +231,25 @@ class KafkaSink:
         value: bytes | None,
         partition: int,
         headers: Headers | None = None,
-    ) -> None:
+    ) -> bool:
+        """Hand one record over; False if it is too large."""
+        deadline: float | None = None
         while True:
             try:
                 self._producer.produce(topic, value, key, partition, headers=headers)
             except BufferError:  # the queue is full: wait for the broker, drop nothing
+                deadline = deadline or time.monotonic() + QUEUE_TIMEOUT_S
                 self._producer.poll(0.1)
-                if self._failures:
-                    raise DeliveryError(self._failures[0]) from None
+                self._reports.check()
+                if time.monotonic() > deadline:
+                    raise DeliveryError(
+                        f"{topic}: the queue is full, and nothing was acknowledged for "
+                        f"{QUEUE_TIMEOUT_S:g} s; is Kafka up?"
+                    ) from None
             except KafkaException as error:  # refused before it was queued
-                raise DeliveryError(f"{topic}: {error.args[0].str()}") from None
+                code, why = error.args[0].code(), error.args[0].str()
+                if code == KafkaError.MSG_SIZE_TOO_LARGE:
+                    return False
+                raise DeliveryError(f"{topic}: {why}", definite=code in DEFINITE) from None
             else:
-                return
-
-    def _report(self, error: KafkaError | None, message: Message) -> None:
-        # A callback must not raise: it would destroy fetched records. Failures are looked at
-        # when the epoch is flushed.
-        if error is not None:
-            self._failures.append(f"{message.topic()}: {error.str()}")
+                return True

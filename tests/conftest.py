@@ -1,7 +1,7 @@
-"""What tests of all folders share: the real broker of the session.
+"""What tests of all folders share: the session's real broker, and brokers that fail on demand.
 
-A broker is looked for only when a collected test asks for one, and before the first test runs: a
-download must not count against a test's timeout.
+Real brokers are looked for only when a collected test asks for them, and before the first test
+runs: a download must not count against a test's timeout.
 """
 
 import os
@@ -10,26 +10,33 @@ from collections.abc import Iterator
 import pytest
 
 from tests.brokers.choice import ADDRESS_VARIABLE, KIND_VARIABLE, choose, sources
+from tests.brokers.cluster import ThreeBrokers
+from tests.brokers.faulty import FaultyBroker
 from tests.brokers.kafka import Kafka
 from tests.brokers.server import Kind, Server, UnavailableError
 
 _FOUND = pytest.StashKey[Server | UnavailableError]()
+_CLUSTER = pytest.StashKey[ThreeBrokers | UnavailableError]()
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m deselects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if _asks_for_kafka(item):
+        if _asks_for("kafka", item) or _asks_for("cluster", item):
             item.add_marker(pytest.mark.integration)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    if not session.config.option.collectonly and any(map(_asks_for_kafka, session.items)):
+    if session.config.option.collectonly:
+        return
+    if any(_asks_for("kafka", item) for item in session.items):
         _find(session.config)
+    if any(_asks_for("cluster", item) for item in session.items):
+        _find_cluster(session.config)
 
 
-def _asks_for_kafka(item: pytest.Item) -> bool:
-    return "kafka" in getattr(item, "fixturenames", ())
+def _asks_for(fixture: str, item: pytest.Item) -> bool:
+    return fixture in getattr(item, "fixturenames", ())
 
 
 def _find(config: pytest.Config) -> Server | UnavailableError:
@@ -42,6 +49,19 @@ def _find(config: pytest.Config) -> Server | UnavailableError:
         else:
             config.stash[_FOUND] = server
     return config.stash[_FOUND]
+
+
+def _find_cluster(config: pytest.Config) -> ThreeBrokers | UnavailableError:
+    """Look for what three brokers take the first time, and give them, not yet started."""
+    if _CLUSTER not in config.stash:
+        cluster = ThreeBrokers()
+        try:
+            cluster.prepare(lambda line: _tell(config, line))
+        except UnavailableError as error:
+            config.stash[_CLUSTER] = error
+        else:
+            config.stash[_CLUSTER] = cluster
+    return config.stash[_CLUSTER]
 
 
 def _tell(config: pytest.Config, line: str) -> None:
@@ -78,3 +98,42 @@ def mortal_kafka(kafka: Kafka) -> Iterator[Kafka]:
         pytest.skip("this broker is somebody else's; it is not killed")
     yield kafka
     kafka.start()
+
+
+@pytest.fixture(scope="module")
+def cluster(pytestconfig: pytest.Config) -> Iterator[ThreeBrokers]:
+    """Give three brokers to a module; take `three_brokers` instead, which mends what was broken.
+
+    They need Docker. Without it, fail in CI or where Docker was named, else skip.
+    """
+    named = os.environ.get(KIND_VARIABLE)
+    if named not in (None, "", Kind.DOCKER):
+        pytest.skip(f"three brokers need Docker, and {KIND_VARIABLE}={named}")
+    found = _find_cluster(pytestconfig)
+    if isinstance(found, UnavailableError):
+        if named or os.environ.get("CI"):
+            pytest.fail(f"three brokers: {found}", pytrace=False)
+        pytest.skip(f"three brokers: {found}")
+    try:
+        found.start()
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def three_brokers(cluster: ThreeBrokers) -> Iterator[ThreeBrokers]:
+    """Give three brokers, whole; afterwards all that was done to them is taken back."""
+    yield cluster
+    cluster.heal()
+
+
+@pytest.fixture
+def faulty_broker() -> Iterator[FaultyBroker]:
+    """Give three brokers in this process that fail on demand; skip where librdkafka cannot."""
+    try:
+        brokers = FaultyBroker(3)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    with brokers:
+        yield brokers

@@ -12,14 +12,12 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import skops.io
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.pipeline import Pipeline
-
-from tests.brokers.kafka import Kafka
 
 COMMAND = str(Path(sys.executable).parent / "streamfit")
 TIMEOUT_S = 60.0
@@ -67,11 +65,25 @@ def run_command(
     )
 
 
+class Broker(Protocol):
+    """What a job takes of a broker: the session's `Kafka` has it, and one inside the test."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its address."""
+
+    def unique(self, prefix: str) -> str:
+        """Give a name that nothing else there has."""
+
+    def create_topic(self, partitions: int = 1) -> str:
+        """Make a topic; gives its name, a new one."""
+
+
 @dataclass
 class Job:
     """One model on its own topics."""
 
-    kafka: Kafka
+    kafka: Broker
     folder: Path
     partitions: int = 1
     group: str = ""
@@ -154,32 +166,30 @@ class Job:
         """Read all of a topic, partition by partition."""
         messages: list[Message] = []
         with self._consumer() as consumer:
-            for partition in (
-                consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-            ):
-                place = TopicPartition(topic, partition, 0)
-                _, high = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
-                consumer.assign([place])
+            partitions = consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+            for partition in partitions:
+                consumer.assign([TopicPartition(topic, partition, 0)])
                 deadline = time.monotonic() + TIMEOUT_S
-                count = 0
-                while count < high and time.monotonic() < deadline:
-                    found = [m for m in consumer.consume(500, 0.2) if m.error() is None]
-                    messages += found
-                    count += len(found)
+                at_end = False
+                while not at_end:
+                    found = consumer.consume(500, 0.2)
+                    messages += [m for m in found if m.error() is None]
+                    at_end = any(m.error() is not None for m in found)
+                    assert time.monotonic() < deadline
         return messages
 
     def predicted(self) -> list[dict[str, Any]]:
         """Values of all predictions."""
         return [json.loads(message.value() or b"") for message in self.read(self.predictions)]
 
-    def checkpoint(self) -> bytes:
-        """Bytes of the checkpoint that the committed offset points to."""
-        key: str = json.loads(self.committed()[0].metadata or "")["key"]
+    def checkpoint(self, partition: int = 0) -> bytes:
+        """Bytes of the checkpoint that the committed offset of a partition points to."""
+        key: str = json.loads(self.committed()[partition].metadata or "")["key"]
         return (self.folder / self.group / key).read_bytes()
 
-    def model(self) -> Pipeline:
+    def model(self, partition: int = 0) -> Pipeline:
         """The pipeline of that checkpoint, opened by skops alone."""
-        with zipfile.ZipFile(io.BytesIO(self.checkpoint())) as archive:
+        with zipfile.ZipFile(io.BytesIO(self.checkpoint(partition))) as archive:
             return skops.io.loads(archive.read("model.skops"))
 
     @contextlib.contextmanager
@@ -189,6 +199,8 @@ class Job:
                 "bootstrap.servers": self.kafka.bootstrap_servers,
                 "group.id": self.group,
                 "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
             }
         )
         try:

@@ -47,9 +47,9 @@ def demo(
     logs.configure(logging.ERROR)
     # Loading scikit-learn and numba takes a second.
     from consumers.commands.demo_run import DemoRun  # noqa: PLC0415
+    from consumers.connecting import open_runner  # noqa: PLC0415
     from consumers.demo import DemoOptions, demo_settings  # noqa: PLC0415
     from consumers.monitoring import monitoring  # noqa: PLC0415
-    from consumers.wiring import open_runner  # noqa: PLC0415
 
     if rate is None and not as_json:
         rate = _RATE

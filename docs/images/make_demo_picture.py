@@ -12,11 +12,11 @@ from rich.console import Console
 
 from consumers import logs
 from consumers.commands.demo_run import DemoRun
+from consumers.connecting import open_runner
 from consumers.demo import DemoOptions, demo_settings
 from consumers.live import Frame
 from consumers.monitoring import monitoring
 from consumers.summary import summary_table
-from consumers.wiring import open_runner
 
 COLUMNS, LINES = 84, 23
 # As rich's own, without the web font that it would load.

@@ -14,12 +14,13 @@ from consumers.checkpoint import (
     Content,
     Manifest,
     digest,
+    manifest_of,
     pack,
     parts_of,
     unpack,
     versions,
 )
-from consumers.errors import CheckpointError
+from consumers.errors import CheckpointError, DamagedCheckpointError
 from consumers.pointer import Pointer
 
 CONTENT = Content(b"model" * 20, {"learner": b'{"n":1}', "scores": b"[0.1]"})
@@ -32,7 +33,7 @@ def manifest(**changed: Any) -> Manifest:
         "settings_hash": "hash",
         "settings": {"learning": {"stride": 1}},
         "epoch": 2,
-        "parent": Pointer("key", "sha", 1),
+        "parent": Pointer("key", "sha", 1, 10),
         "topic": "events",
         "topic_id": None,
         "next_offsets": {"0": 7, "12": 3},
@@ -77,7 +78,7 @@ def test_the_model_lies_in_the_zip_as_it_is() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 30, 100, len(PACKED) // 2, len(PACKED) - 1])
 def test_row_36_a_truncated_checkpoint_is_refused(size: int) -> None:
-    with pytest.raises(CheckpointError, match="checkpoint key: damaged"):
+    with pytest.raises(DamagedCheckpointError, match="checkpoint key: damaged"):
         unpack(PACKED[:size], "key")
 
 
@@ -96,7 +97,7 @@ def test_row_36_a_flipped_bit_is_refused_or_changes_nothing_that_is_read(bit: in
 
 @given(st.binary(max_size=200))
 def test_row_36_no_bytes_raise_anything_else(data: bytes) -> None:
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(DamagedCheckpointError, match="damaged"):
         unpack(data, "key")
 
 
@@ -109,7 +110,7 @@ def test_row_36_no_parts_of_a_whole_zip_raise_anything_else(one: bytes, state: b
 
 def test_row_36_a_model_that_was_exchanged_is_refused() -> None:
     parts = {**parts_of(CONTENT), "model.skops": b"another"}
-    with pytest.raises(CheckpointError, match="sha256 differs"):
+    with pytest.raises(DamagedCheckpointError, match="sha256 differs"):
         unpack(pack(manifest(), parts), "key")
 
 
@@ -117,34 +118,36 @@ def test_row_36_a_model_that_was_exchanged_is_refused() -> None:
 def test_row_36_a_missing_part_is_refused(missing: str) -> None:
     with zipfile.ZipFile(io.BytesIO(PACKED)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist() if name != missing}
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(DamagedCheckpointError, match="damaged"):
         unpack(zipped(parts), "key")
 
 
 def test_row_36_a_part_that_nobody_listed_is_refused() -> None:
     parts = {"manifest.json": manifest_json(), **parts_of(CONTENT), "more": b""}
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(DamagedCheckpointError, match="damaged"):
         unpack(zipped(parts), "key")
 
 
 @pytest.mark.parametrize(
     "head", [manifest_json(format=FORMAT + 1), b'{"format": 2, "all": "is", "parts": "other"}']
 )
-def test_row_36_a_newer_format_says_so_whatever_else_is_new_in_it(head: bytes) -> None:
-    with pytest.raises(CheckpointError, match=r"format 2, this version reads 1; run the version"):
-        unpack(zipped({"manifest.json": head, **parts_of(CONTENT)}), "key")
+def test_row_49_a_newer_format_says_so_whatever_else_is_new_in_it(head: bytes) -> None:
+    for read in (unpack, manifest_of):
+        with pytest.raises(CheckpointError, match=r"format 2, this version reads 1; run") as caught:
+            read(zipped({"manifest.json": head, **parts_of(CONTENT)}), "key")
+        assert not isinstance(caught.value, DamagedCheckpointError)
 
 
 def test_row_36_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
     parts = {"manifest.json": manifest_json(), **parts_of(CONTENT), "model.skops": bytes(10**7)}
-    with pytest.raises(CheckpointError, match=r"damaged .*compressed"):
+    with pytest.raises(DamagedCheckpointError, match=r"damaged .*compressed"):
         unpack(zipped(parts, zipfile.ZIP_DEFLATED), "key")
 
 
 def test_row_36_a_compressed_part_is_none_of_ours_however_small() -> None:
     parts = {"manifest.json": manifest_json(), **parts_of(CONTENT)}
     unpack(zipped(parts), "key")
-    with pytest.raises(CheckpointError, match="compressed"):
+    with pytest.raises(DamagedCheckpointError, match="compressed"):
         unpack(zipped(parts, zipfile.ZIP_DEFLATED), "key")
 
 
@@ -153,8 +156,27 @@ def test_row_36_a_part_that_claims_to_be_larger_than_the_file_is_refused() -> No
     # The size in the central directory, 24 bytes into each entry.
     place = claims.rindex(b"PK\x01\x02") + 24
     claims[place : place + 4] = (2**32 - 2).to_bytes(4, "little")
-    with pytest.raises(CheckpointError, match="damaged"):
+    with pytest.raises(DamagedCheckpointError, match="damaged"):
         unpack(bytes(claims), "key")
+
+
+def test_the_manifest_can_be_read_where_other_parts_are_damaged() -> None:
+    damaged = PACKED.replace(CONTENT.model, b"M" * len(CONTENT.model))
+    with pytest.raises(DamagedCheckpointError):
+        unpack(damaged, "key")
+    assert manifest_of(damaged, "key") == manifest()
+
+
+@given(st.binary(max_size=200))
+def test_row_36_no_bytes_make_reading_a_manifest_raise_anything_else(data: bytes) -> None:
+    for bytes_ in (data, zipped({"manifest.json": data}), zipped({"other": data})):
+        with pytest.raises(DamagedCheckpointError, match="damaged"):
+            manifest_of(bytes_, "key")
+
+
+def test_row_36_a_manifest_that_is_a_zip_bomb_is_refused_before_it_is_unpacked() -> None:
+    with pytest.raises(DamagedCheckpointError, match="compressed"):
+        manifest_of(zipped({"manifest.json": bytes(10**7)}, zipfile.ZIP_DEFLATED), "key")
 
 
 def test_versions_name_what_a_checkpoint_depends_on() -> None:

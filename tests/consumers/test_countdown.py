@@ -5,7 +5,14 @@ from dataclasses import replace
 import pytest
 
 from consumers.countdown import Countdown, Milestones
-from metrics.facts import BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State
+from metrics.facts import (
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+)
 
 NOTHING = BatchFacts(0, 0, 0, 0, 0, 0, {}, {}, {}, {}, None, 0, {})
 SCORES = ScoreFacts(0, 0, {}, {})
@@ -70,3 +77,16 @@ def test_more_records_than_were_announced_are_fine(reached: Reached) -> None:
 def test_a_rebalance_is_no_milestone(reached: Reached) -> None:
     reached.countdown.rebalance(RebalanceEvent.ASSIGNED, (0,))
     assert reached.names == []
+
+
+def test_what_is_read_again_after_a_way_back_is_not_counted_twice(reached: Reached) -> None:
+    reached.read(4)
+    reached.countdown.epoch(EPOCH)
+    reached.read(5)
+    reached.countdown.epoch(replace(EPOCH, ok=False))
+    reached.countdown.rollback(RollbackReason.DELIVERY)
+    reached.read(5)
+    assert reached.countdown.consumed == 9
+    assert reached.names == []
+    reached.read(1)
+    assert reached.names == ["consumed"]

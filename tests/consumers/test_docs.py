@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import typer
 
+from consumers.checkpoints import Lineage
 from consumers.cli import app
 from consumers.settings import Settings, load
 from consumers.wiring import checkpoints_of, decoder_of, learning_of
@@ -34,9 +35,20 @@ def named_commands(path: Path) -> list[list[str]]:
     return [call[1].split() for call in calls if call]
 
 
-def options_of(command: str) -> set[str]:
-    group: Any = typer.main.get_command(app)
-    return {name for option in group.commands[command].params for name in option.opts}
+def command_of(words: list[str]) -> Any:
+    """Find the command that some words call; commands of a group stand below it."""
+    found: Any = typer.main.get_command(app)
+    for word in words:
+        below = getattr(found, "commands", {})
+        if not below:
+            break
+        assert word in below, f"streamfit {' '.join(words)}"
+        found = below[word]
+    return found
+
+
+def options_of(words: list[str]) -> set[str]:
+    return {name for option in command_of(words).params for name in option.opts}
 
 
 def long_options(words: list[str]) -> set[str]:
@@ -70,9 +82,9 @@ def saved_learner(settings: Settings) -> Any:
         rows=np.arange(n),
     )
     checkpoints = checkpoints_of(settings)
-    parent, _ = checkpoints.save(learning.snapshot(), {0: 0}, None, None)
+    parent = checkpoints.save(learning.snapshot(), {0: 0}, Lineage(), None)
     learning.learner.test_then_train(batch)
-    checkpoints.save(learning.snapshot(), {0: n}, parent, None)
+    checkpoints.save(learning.snapshot(), {0: n}, Lineage(parent, parent.epoch), None)
     return learning.learner
 
 
@@ -118,12 +130,10 @@ def test_the_python_lines_of_the_readme_open_a_checkpoint(
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_command_that_a_page_names_exists_with_its_options(path: Path) -> None:
-    group: Any = typer.main.get_command(app)
     for words in named_commands(path):
         if words[0].startswith("-"):
             continue
-        assert words[0] in group.commands, f"{path.name}: streamfit {words[0]}"
-        unknown = long_options(words) - options_of(words[0])
+        unknown = long_options(words) - options_of(words)
         assert not unknown, f"{path.name}: streamfit {' '.join(words)}"
 
 
@@ -137,7 +147,7 @@ def test_the_options_that_make_demo_hands_on_exist() -> None:
     arguments = re.findall(r'make demo ARGS="([^"]+)"', README.read_text())
     assert arguments
     for text in arguments:
-        assert not long_options(text.split()) - options_of("demo")
+        assert not long_options(text.split()) - options_of(["demo"])
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

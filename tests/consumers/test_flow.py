@@ -3,12 +3,15 @@
 import msgspec
 import pytest
 
+from consumers.clocks import StageTimes
 from consumers.errors import DeadLetterLimitError
-from consumers.flow import StageTimes
 from learners.events import Records
 from learners.model_spec import StepSpec
 from metrics.facts import BatchFacts
-from tests.fakes import Cluster, FakeSink, new_flow, new_learning
+from producers.sink import DeliveryError
+from tests.fake_sinks import FakeSink
+from tests.fakes import Cluster, Item
+from tests.processes import linear_learner, new_flow, new_learning
 from tests.records import event, joined, records_of
 
 CLASSES = ("down", "up")
@@ -20,7 +23,7 @@ def flow_of(
 ) -> tuple[Cluster, BatchFacts, DeadLetterLimitError | None]:
     cluster = Cluster()
     sink = FakeSink(cluster)
-    facts, stop = new_flow(cluster, sink, new_learning(run))(records)
+    facts, stop = new_flow(cluster, sink, new_learning(run=run))(records)
     sink.flush(1.0)
     return cluster, facts, stop
 
@@ -69,7 +72,7 @@ def test_row_42_a_poisonous_event_becomes_a_dead_letter_without_a_prediction() -
     cluster = Cluster()
     sink = FakeSink(cluster)
     fixed = {"loss": "log_loss", "learning_rate": "constant", "eta0": 0.01}
-    learning = new_learning(steps=[StepSpec("SGDClassifier", fixed)])
+    learning = new_learning(linear_learner(StepSpec("SGDClassifier", fixed)))
     facts, _ = new_flow(cluster, sink, learning)(records_of(values))
     sink.flush(1.0)
     (letter,) = cluster.letters
@@ -148,3 +151,46 @@ def test_a_read_goes_the_same_way_however_it_is_cut() -> None:
     sink.flush(1.0)
     assert cluster.predictions == whole.predictions
     assert cluster.letters == whole.letters
+
+
+def test_row_26_a_prediction_too_large_for_its_topic_becomes_a_dead_letter_of_its_event() -> None:
+    values = [event(0), BAD, event(1, id="e" * 300), event(2)]
+    cluster = Cluster(max_bytes=200)
+    sink = FakeSink(cluster)
+    facts, _ = new_flow(cluster, sink, new_learning())(records_of(values, first=40))
+    sink.flush(1.0)
+    told = [dict(letter.headers) for letter in cluster.letters]
+    assert [each["streamfit.error.stage"] for each in told] == [b"schema", b"produce"]
+    assert told[1]["streamfit.error.reason"] == b"too_large"
+    assert told[1]["streamfit.error.offset"] == b"42"
+    assert b"output.topic" in (told[1]["streamfit.error.detail"] or b"")
+    assert cluster.letters[1].value == values[2]
+    assert len(cluster.predictions) == facts.predicted == 2
+    # It was a good event, and it is learned: only nobody can be told.
+    assert (facts.decoded, facts.learned) == (3, 3)
+    assert facts.dead_letters == {"schema": 1, "produce": 1}
+    assert facts.rejected == {("schema", "missing_field"): 1}
+    assert counts_add_up(facts)
+
+
+def test_predictions_that_are_too_large_do_not_count_for_the_limits() -> None:
+    cluster = Cluster(max_bytes=10)
+    values = [event(i) for i in range(9)]
+    flow = new_flow(cluster, FakeSink(cluster), new_learning(run=3))
+    facts, stop = flow(records_of(values))
+    assert stop is None
+    assert facts.dead_letters == {"produce": 9}
+
+
+def test_what_the_sink_refuses_is_raised() -> None:
+    cluster = Cluster(armed={Item.QUEUE_FULL})
+    with pytest.raises(DeliveryError, match="queue"):
+        new_flow(cluster, FakeSink(cluster), new_learning())(records_of([event(0)]))
+
+
+def test_each_step_of_a_batch_is_reached_in_order() -> None:
+    reached: list[str] = []
+    cluster = Cluster()
+    flow = new_flow(cluster, FakeSink(cluster), new_learning(), reached.append)
+    flow(records_of([event(0)]))
+    assert reached == ["decoded", "learned", "predicted"]

@@ -80,6 +80,32 @@ def test_the_designs_example_file_loads(tmp_path: Path) -> None:
     assert settings.dead_letter_topic == "events.dlq"
 
 
+def test_what_is_left_out_is_what_the_design_says() -> None:
+    settings = from_tables(tables())
+    learning, limits, kept = settings.learning, settings.limits, settings.checkpoint
+    assert (learning.scope, settings.output.delivery) == ("global", "at_least_once")
+    assert {learning.on_reset, learning.on_gap, learning.on_damaged} == {"fail"}
+    assert limits.max_uncheckpointed == 1_000_000
+    assert limits.stall_after.total_seconds() == 60
+    assert (kept.every.total_seconds(), kept.keep, kept.max_bytes) == (1, 5, 2**30)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"output.delivery": "exactly_once", "checkpoint.every": "3m"},
+        {"output.delivery": "at_least_once", "checkpoint.every": "10m"},
+        {"output.delivery": "at_least_once", "learning.on_damaged": "previous"},
+        {"output.delivery": "exactly_once", "learning.scope": "partition"},
+        {"learning.on_reset": "follow_checkpoint", "learning.on_gap": "skip"},
+        {"limits.max_uncheckpointed": 1, "limits.stall_after": "5m", "checkpoint.max_bytes": 1},
+        {"kafka.librdkafka": {"group.protocol": "consumer"}},
+    ],
+)
+def test_what_goes_together_is_accepted(changes: dict[str, Any]) -> None:
+    from_tables(tables(changes))
+
+
 MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "missing topic": ({"input.topic": REMOVED}, "input.topic: missing", "add `topic = ...`"),
     "missing table": ({"kafka": REMOVED}, "kafka: missing", "add a table [kafka]"),
@@ -150,17 +176,57 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a scope that is not built": (
         {"learning.scope": "merged"},
         "learning.scope = 'merged': not available yet",
-        "use 'global'",
+        "use 'global' or 'partition'",
     ),
-    "a delivery that is not built": (
-        {"output.delivery": "exactly_once"},
-        "output.delivery = 'exactly_once': not available yet",
-        "use 'at_least_once'",
+    "no such delivery": (
+        {"output.delivery": "at_most_once"},
+        "output.delivery = 'at_most_once':",
+        "'at_least_once' or 'exactly_once'",
     ),
-    "a policy that is not built": (
-        {"learning.on_gap": "skip"},
-        "learning.on_gap = 'skip': not available yet",
-        "use 'fail'",
+    "no such policy for a reset": (
+        {"learning.on_reset": "skip"},
+        "learning.on_reset = 'skip':",
+        "'fail', 'follow_kafka' or 'follow_checkpoint'",
+    ),
+    "no such policy for a gap": (
+        {"learning.on_gap": "ignore"},
+        "learning.on_gap = 'ignore':",
+        "'fail' or 'skip'",
+    ),
+    "no such policy for a damaged checkpoint": (
+        {"learning.on_damaged": "skip"},
+        "learning.on_damaged = 'skip':",
+        "'fail' or 'previous'",
+    ),
+    "a policy that repeats predictions where none may be": (
+        {"output.delivery": "exactly_once", "learning.on_damaged": "previous"},
+        "learning.on_damaged = 'previous' repeats predictions",
+        "or output.delivery to 'at_least_once'",
+    ),
+    "a transaction that is too long": (
+        {"output.delivery": "exactly_once", "checkpoint.every": "181s"},
+        "checkpoint.every: with exactly_once an epoch is a transaction",
+        "set it to 3m or less",
+    ),
+    "nothing uncheckpointed": (
+        {"limits.max_uncheckpointed": 0},
+        "limits.max_uncheckpointed = 0:",
+        "set limits.max_uncheckpointed",
+    ),
+    "no time to stall": (
+        {"limits.stall_after": "soon"},
+        "limits.stall_after = 'soon':",
+        "write it like",
+    ),
+    "no room for a checkpoint": (
+        {"checkpoint.max_bytes": 0},
+        "checkpoint.max_bytes = 0:",
+        "set checkpoint.max_bytes",
+    ),
+    "a limit that is not built": (
+        {"limits.max_memory": "1GB"},
+        "limits.max_memory = '1GB': not available yet",
+        "remove it",
     ),
     "a table that is not built": ({"labels": {"topic": "x"}}, "labels: not available", "remove it"),
     "a key that is not built": (
@@ -172,6 +238,16 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         {"kafka.librdkafka": {"enable.auto.commit": True}},
         "kafka.librdkafka: enable.auto.commit is refused",
         "offsets are committed with the checkpoint",
+    ),
+    "an option that the end of a transaction rests on": (
+        {"kafka.librdkafka": {"transaction.timeout.ms": 1000}},
+        "kafka.librdkafka: transaction.timeout.ms is refused",
+        "it follows from checkpoint.every",
+    ),
+    "an option that rebalances rest on": (
+        {"kafka.librdkafka": {"partition.assignment.strategy": "range"}},
+        "kafka.librdkafka: partition.assignment.strategy is refused",
+        "cooperative-sticky",
     ),
     "an option that is a list": (
         {"kafka.librdkafka": {"client.id": ["x"]}},
@@ -361,7 +437,15 @@ def meaning_hash(changes: dict[str, Any]) -> str:
         {"input.group": "other"},
         {"output.topic": "other"},
         {"learning.max_batch": 7},
+        {"learning.scope": "partition"},
+        {"learning.on_reset": "follow_kafka"},
+        {"learning.on_gap": "skip"},
+        {"learning.on_damaged": "previous"},
+        {"output.delivery": "exactly_once"},
         {"checkpoint.every": "5s"},
+        {"checkpoint.max_bytes": 7},
+        {"limits.max_uncheckpointed": 7},
+        {"limits.stall_after": "7s"},
         {"limits.dead_letter_count": 7},
         {"metrics.port": 7},
         {"schema.id": "other"},

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from consumers.embedded import EmbeddedBroker
-from consumers.errors import StreamfitError
+from consumers.errors import EpochLostError, StreamfitError
 from consumers.kafka_config import EMBEDDED, consumer_config
 from consumers.kafka_source import KafkaSource
 from consumers.source import Committed
@@ -16,7 +16,7 @@ from learners.events import Records
 from metrics.facts import RebalanceEvent
 from producers.dead_letters import DeadLetter
 from producers.encoding import BY_KEY
-from producers.sink import DeliveryError, KafkaSink
+from producers.sink import DeliveryError, KafkaSink, Outputs
 from tests.brokers.kafka import Kafka
 
 DEADLINE_S = 30.0
@@ -35,7 +35,7 @@ class Broker:
 
     def source(self, topic: str, max_batch: int = 100) -> KafkaSource:
         options = consumer_config({"bootstrap.servers": self.address, **EMBEDDED}, topic, None)
-        return KafkaSource(options, topic, max_batch, None)
+        return KafkaSource(options, topic, max_batch, lambda: None)
 
     def fill(self, topic: str, count: int) -> None:
         producer = Producer({"bootstrap.servers": self.address})
@@ -46,12 +46,25 @@ class Broker:
         assert producer.flush(DEADLINE_S) == 0
 
 
+def places(metadata: str, *offsets: int) -> dict[int, Committed]:
+    """Give a place for each partition from 0 on."""
+    return {p: Committed(offset, metadata) for p, offset in enumerate(offsets)}
+
+
 def join(source: KafkaSource) -> None:
     """Wait until the source owns its partitions."""
-    source.subscribe(lambda: None)
+    source.subscribe(lambda _: None)
     deadline = time.monotonic() + DEADLINE_S
     while len(source.owned()) < PARTITIONS:
         assert source.read(0.1) is None, "a source must read nothing before it is told from where"
+        assert time.monotonic() < deadline
+
+
+def leave(source: KafkaSource) -> None:
+    """Wait until the source owns nothing any more."""
+    deadline = time.monotonic() + DEADLINE_S
+    while source.owned():
+        source.read(0.1)
         assert time.monotonic() < deadline
 
 
@@ -97,20 +110,28 @@ class SourceContract:
             assert source.committed() == {0: Committed(None, ""), 1: Committed(None, "")}
             source.assign({0: 0, 1: 0})
             read(source, 8)
-            source.commit({0: 4, 1: 4}, "pointer")
+            source.commit(places("pointer", 4, 4))
             assert source.committed() == {0: Committed(4, "pointer"), 1: Committed(4, "pointer")}
         with closing(broker.source(topic)) as source:
             join(source)
             assert source.committed() == {0: Committed(4, "pointer"), 1: Committed(4, "pointer")}
 
-    def test_a_partition_that_it_does_not_own_is_left_out_of_a_commit(self, broker: Broker) -> None:
+    def test_row_24_what_it_does_not_own_is_left_out_of_a_commit(self, broker: Broker) -> None:
         topic = broker.topic()
         broker.fill(topic, 8)
         with closing(broker.source(topic)) as source:
-            source.subscribe(lambda: None)
-            source.commit({0: 4, 1: 4}, "pointer")
+            source.subscribe(lambda _: None)
+            with pytest.raises(EpochLostError, match="owned"):
+                source.commit(places("pointer", 4, 4))
             join(source)
             assert source.committed()[0] == Committed(None, "")
+            source.commit(places("pointer", 4, 4, 4))
+            assert source.committed() == places("pointer", 4, 4)
+            offsets, _ = source.for_transaction(places("pointer", 4, 4, 4))
+            assert [(each.partition, each.offset, each.metadata) for each in offsets] == [
+                (0, 4, "pointer"),
+                (1, 4, "pointer"),
+            ]
 
     def test_it_tells_partitions_bounds_and_lag(self, broker: Broker) -> None:
         topic = broker.topic()
@@ -123,32 +144,81 @@ class SourceContract:
             read(source, 10)
             assert source.lag({0: 3, 1: 5}) == {0: 2, 1: 0}
 
-    def test_revoke_is_told_while_the_partitions_are_still_owned(self, broker: Broker) -> None:
+    def test_row_14_what_a_revoke_commits_arrives_while_it_is_still_owned(
+        self, broker: Broker
+    ) -> None:
         topic = broker.topic()
         broker.fill(topic, 4)
         owned: list[frozenset[int]] = []
-        source = broker.source(topic)
-        join(source)
-        source.assign({0: 0, 1: 0})
-        read(source, 4)
+        with closing(broker.source(topic)) as source:
+            join(source)
+            source.assign({0: 0, 1: 0})
+            read(source, 4)
 
-        def commit() -> None:
-            owned.append(source.owned())
-            source.commit({0: 2, 1: 2}, "last")
+            def commit(partitions: frozenset[int]) -> None:
+                owned.append(source.owned() & partitions)
+                source.commit(places("last", 2, 2))
 
-        source.subscribe(commit)
-        source.close()
-        assert owned == [frozenset({0, 1})]
-        assert source.changes()[-1].event is RebalanceEvent.REVOKED
+            source.subscribe(commit)
+            source.unsubscribe()
+            leave(source)
+            assert owned == [frozenset({0, 1})]
+            assert source.changes()[-1].event is RebalanceEvent.REVOKED
         with closing(broker.source(topic)) as later:
             join(later)
             assert later.committed()[1] == Committed(2, "last")
 
+    def test_while_it_is_held_nothing_is_read_and_then_it_goes_on_where_it_stopped(
+        self, broker: Broker
+    ) -> None:
+        topic = broker.topic()
+        broker.fill(topic, 12)
+        with closing(broker.source(topic, max_batch=2)) as source:
+            join(source)
+            source.assign({0: 0, 1: 0})
+            first = read(source, 4)
+            source.hold(on=True)
+            assert [source.read(0.1) for _ in range(3)] == [None] * 3
+            source.hold(on=False)
+            both = first + read(source, 12 - sum(map(len, first)))
+            assert sorted(value or b"" for each in both for value in each.values) == sorted(
+                b"v%d" % i for i in range(12)
+            )
+
+    def test_who_has_left_may_join_again(self, broker: Broker) -> None:
+        topic = broker.topic()
+        broker.fill(topic, 4)
+        revoked: list[frozenset[int]] = []
+        with closing(broker.source(topic)) as source:
+            join(source)
+            source.subscribe(revoked.append)
+            source.unsubscribe()
+            leave(source)
+            assert revoked == [frozenset(range(PARTITIONS))]
+            assert source.changes()[-1].event is RebalanceEvent.REVOKED
+            join(source)
+            source.assign({0: 0, 1: 0})
+            read(source, 4)
+
+    def test_who_begins_anew_is_a_member_like_any_other(self, broker: Broker) -> None:
+        topic = broker.topic()
+        broker.fill(topic, 4)
+        with closing(broker.source(topic)) as source:
+            join(source)
+            source.commit(places("pointer", 1, 1))
+            source.rejoin()
+            assert source.owned() == frozenset()
+            join(source)
+            assert source.committed() == places("pointer", 1, 1)
+            source.assign({0: 1, 1: 1})
+            read(source, 2)
+
     def test_what_a_sink_has_flushed_is_there_in_order(self, broker: Broker) -> None:
         topic, dead = broker.topic(), broker.topic()
-        sink = KafkaSink({"bootstrap.servers": broker.address}, topic, dead, PARTITIONS)
-        assert sink.predictions((None, b"%d" % i, i % PARTITIONS) for i in range(10)) == 10
-        assert sink.predictions([(b"key", b"keyed", BY_KEY)]) == 1
+        outputs = Outputs(topic, dead, PARTITIONS)
+        sink = KafkaSink({"bootstrap.servers": broker.address}, outputs)
+        assert sink.predictions((None, b"%d" % i, i % PARTITIONS) for i in range(10)) == []
+        assert sink.predictions([(b"key", b"keyed", BY_KEY)]) == []
         letter = DeadLetter(b"key", None, [("why", b"bad"), ("none", None)], 0)
         assert sink.dead_letters([letter, DeadLetter(None, b"x", [], 3)]) == 2
         sink.flush(DEADLINE_S)
@@ -157,18 +227,37 @@ class SourceContract:
         assert first == [b"0", b"2", b"4", b"6", b"8"]
         assert self._values(broker, dead, 1)[-1:] == [b"x"]
 
-    def test_a_sink_that_cannot_deliver_says_so_before_the_commit(self, broker: Broker) -> None:
-        options = {"bootstrap.servers": broker.address, "message.max.bytes": 1000}
-        topic = broker.topic()
-        sink = KafkaSink(options, topic, topic, PARTITIONS)
-        with pytest.raises(DeliveryError, match=topic):
-            sink.predictions([(None, b"x" * 5000, 0)])
-        nowhere = KafkaSink({"bootstrap.servers": "127.0.0.1:1", "log_level": 2}, "t", "d", 1)
-        nowhere.predictions([(None, b"x", 0)])
-        with pytest.raises(DeliveryError, match="not acknowledged"):
-            nowhere.flush(0.1)
-        nowhere.close()
-        sink.close()
+    def test_row_26_a_prediction_too_large_is_handed_back_and_the_others_go_on(
+        self, broker: Broker
+    ) -> None:
+        topic, dead = broker.topic(), broker.topic()
+        outputs = Outputs(topic, dead, PARTITIONS, max_bytes=2000)
+        with closing(KafkaSink({"bootstrap.servers": broker.address}, outputs)) as sink:
+            small, large = (None, b"small", 0), (None, b"x" * 5000, 0)
+            assert sink.predictions([small, large, small, large]) == [1, 3]
+            with pytest.raises(DeliveryError, match=dead) as caught:
+                sink.dead_letters([DeadLetter(None, b"x" * 5000, [], 0)])
+            assert caught.value.definite
+            sink.flush(DEADLINE_S)
+        assert self._values(broker, topic, 0) == [b"small", b"small"]
+
+    def test_a_sink_that_cannot_deliver_says_so_before_the_commit(self) -> None:
+        config = {"bootstrap.servers": "127.0.0.1:1", "log_level": 2}
+        with closing(KafkaSink(config, Outputs("t", "d", 1))) as nowhere:
+            nowhere.predictions([(None, b"x", 0)])
+            with pytest.raises(DeliveryError, match="not acknowledged") as caught:
+                nowhere.flush(0.1)
+            assert not caught.value.definite
+
+    def test_what_was_not_acknowledged_is_gone_when_a_sink_is_renewed(self, broker: Broker) -> None:
+        topic, dead = broker.topic(), broker.topic()
+        config = {"bootstrap.servers": broker.address, "linger.ms": 60_000}
+        with closing(KafkaSink(config, Outputs(topic, dead, PARTITIONS))) as sink:
+            sink.predictions([(None, b"given up", 0)])
+            sink.renew()
+            sink.predictions([(None, b"kept", 0)])
+            sink.flush(DEADLINE_S)
+        assert self._values(broker, topic, 0) == [b"kept"]
 
     def _values(self, broker: Broker, topic: str, partition: int) -> list[bytes | None]:
         consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "read", **EMBEDDED})

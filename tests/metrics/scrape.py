@@ -44,10 +44,16 @@ EPOCH = EpochFacts(
 class Scrape:
     """An exporter, and what it shows."""
 
-    def __init__(self, task: Task = Task.CLASSIFICATION) -> None:
+    def __init__(self, task: Task = Task.CLASSIFICATION, *, partitioned: bool = False) -> None:
         self.registry = CollectorRegistry()
+        self.partitioned = partitioned
         self.exporter = Exporter(
-            self.registry, task=task, topic="events", stride=10, version="1.2.3"
+            self.registry,
+            task=task,
+            topic="events",
+            stride=10,
+            version="1.2.3",
+            partitioned=partitioned,
         )
 
     def families(self) -> dict[str, Family]:
@@ -56,8 +62,11 @@ class Scrape:
 
     def series(self, name: str) -> dict[tuple[str, ...], float]:
         """Values of a counter or gauge by their label values, in the order of the definition."""
-        labels = Metric[name.upper()].value.labels
+        definition = Metric[name.upper()].value
+        further = ("partition",) if self.partitioned and definition.per_model else ()
+        labels = (*definition.labels, *further)
         samples = self.families()[f"streamfit_{name}"].samples
+        assert all(set(sample.labels) == set(labels) for sample in samples)
         return {tuple(s.labels[label] for label in labels): s.value for s in samples}
 
     def value(self, name: str, *labels: str) -> float:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.facts import RebalanceEvent, State
+from metrics.facts import RebalanceEvent, RollbackReason, State, TransactionResult
 from tests.metrics.scrape import BATCH, EPOCH, REPORT, Scrape
 
 
@@ -184,3 +184,85 @@ def test_a_stage_the_exporter_does_not_know_is_counted_nevertheless() -> None:
     samples = scrape.families()["streamfit_stage_duration_seconds"].samples
     sums = {s.labels["stage"]: s.value for s in samples if s.name.endswith("_sum")}
     assert sums["encode"] == 0.1
+
+
+def test_row_31_records_that_are_gone_count_as_consumed_and_skipped_but_not_as_a_read() -> None:
+    scrape = Scrape()
+    gap = replace(BATCH, consumed=40, decoded=0, learned=0, unlabelled=0, poisoned=0)
+    scrape.exporter.batch(replace(gap, rejected={}, dead_letters={}, skipped={"gap": 40}))
+    assert scrape.value("records_skipped", "gap") == 40
+    assert scrape.value("records_consumed") == 40
+    assert reads(scrape) == (0.0, 0.0)
+    assert scrape.value("uncheckpointed_records") == 0  # nothing hangs on what is gone
+    scrape.exporter.batch(replace(BATCH, consumed=14, skipped={"tombstone": 1, "gap": 4}))
+    assert reads(scrape) == (1.0, 10.0)
+
+
+def reads(scrape: Scrape) -> tuple[float, float]:
+    """Number of reads and of the records that they brought."""
+    samples = scrape.families()["streamfit_batch_records"].samples
+    values = {sample.name.rpartition("_")[2]: sample.value for sample in samples}
+    return values["count"], values["sum"]
+
+
+def test_transactions_are_counted_by_how_they_ended() -> None:
+    scrape = Scrape()
+    for result in (TransactionResult.COMMITTED, TransactionResult.COMMITTED):
+        scrape.exporter.transaction(result)
+    scrape.exporter.transaction(TransactionResult.FAILED)
+    counted = {("committed",): 2.0, ("aborted",): 0.0, ("failed",): 1.0}
+    assert scrape.series("transactions") == counted
+
+
+@pytest.mark.parametrize("reason", list(RollbackReason))
+def test_ways_back_are_counted_by_reason(reason: RollbackReason) -> None:
+    scrape = Scrape()
+    scrape.exporter.rollback(reason)
+    assert scrape.value("rollbacks", reason) == 1
+    assert scrape.total("rollbacks") == 1
+
+
+def test_row_37_what_has_no_checkpoint_grows_until_an_epoch_counts() -> None:
+    scrape = Scrape()
+    scrape.exporter.batch(BATCH)
+    scrape.exporter.batch(BATCH)
+    assert scrape.value("uncheckpointed_records") == 20
+    scrape.exporter.epoch(replace(EPOCH, ok=False, uncheckpointed=20))
+    scrape.exporter.batch(BATCH)
+    assert scrape.value("uncheckpointed_records") == 30
+    scrape.exporter.epoch(EPOCH)
+    assert scrape.value("uncheckpointed_records") == 0
+
+
+def test_a_way_back_leaves_nothing_without_a_checkpoint() -> None:
+    scrape = Scrape()
+    scrape.exporter.batch(BATCH)
+    scrape.exporter.rollback(RollbackReason.COMMIT)
+    assert scrape.value("uncheckpointed_records") == 0
+
+
+@pytest.mark.parametrize(
+    ("partitioned", "state", "left"),
+    [
+        (False, State.RESTORING, 0),
+        (False, State.STANDBY, 0),
+        (True, State.STANDBY, 0),
+        (True, State.RESTORING, 10),  # the other partitions' models are in the middle of an epoch
+        (False, State.STOPPING, 10),
+    ],
+)
+def test_what_has_no_checkpoint_is_forgotten_with_the_models(
+    state: State, left: float, *, partitioned: bool
+) -> None:
+    scrape = Scrape(partitioned=partitioned)
+    scrape.exporter.batch(BATCH)
+    scrape.exporter.state(state)
+    assert scrape.value("uncheckpointed_records") == left
+
+
+def test_row_37_a_pause_is_shown_as_long_as_it_lasts() -> None:
+    scrape = Scrape()
+    scrape.exporter.paused(on=True)
+    assert scrape.value("paused") == 1
+    scrape.exporter.paused(on=False)
+    assert scrape.value("paused") == 0

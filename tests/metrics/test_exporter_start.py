@@ -7,7 +7,7 @@ import pytest
 from learners.learner import Task
 from learners.rejections import Reason, SkipReason, Stage
 from metrics.exporter import Exporter
-from metrics.facts import RebalanceEvent, View
+from metrics.facts import RebalanceEvent, RollbackReason, TransactionResult, View
 from metrics.names import REJECTIONS_BEFORE_LEARNING, Kind, Metric
 from tests.metrics.scrape import Scrape
 
@@ -25,9 +25,12 @@ SCORES = {
 }
 
 
+@pytest.mark.parametrize("partitioned", [False, True])
 @pytest.mark.parametrize("task", list(Task))
-def test_every_metric_is_there_with_its_type_and_meaning_from_the_start(task: Task) -> None:
-    families = Scrape(task).families()
+def test_every_metric_is_there_with_its_type_and_meaning_from_the_start(
+    task: Task, *, partitioned: bool
+) -> None:
+    families = Scrape(task, partitioned=partitioned).families()
     for metric in Metric:
         # The text format knows no info type: it shows a gauge under the whole name.
         info = metric.value.kind is Kind.INFO
@@ -56,7 +59,13 @@ def test_series_with_known_labels_start_at_zero() -> None:
     assert scrape.series("dead_letters") == {(str(stage),): 0.0 for stage in Stage}
     assert scrape.series("rebalances") == {(str(event),): 0.0 for event in RebalanceEvent}
     assert scrape.series("checkpoints") == {("ok",): 0.0, ("failed",): 0.0}
-    assert scrape.value("records_consumed") == 0.0
+    transactions = {(str(result),): 0.0 for result in TransactionResult}
+    assert scrape.series("transactions") == transactions
+    assert scrape.series("rollbacks") == {(str(reason),): 0.0 for reason in RollbackReason}
+    detectors = ("adwin", "ddm", "eddm", "hddm_a", "hddm_w", "page_hinkley")
+    assert scrape.series("drift_detections") == {(name,): 0.0 for name in detectors}
+    for name in ("records_consumed", "uncheckpointed_records", "paused", "model_version"):
+        assert scrape.series(name) == {(): 0.0}
 
 
 def test_every_reason_but_poisoned_can_be_counted_before_learning() -> None:

@@ -5,7 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from metrics.facts import BatchFacts, EpochFacts, RebalanceEvent, ScoreFacts, State
+from metrics.facts import (
+    BatchFacts,
+    EpochFacts,
+    RebalanceEvent,
+    RollbackReason,
+    ScoreFacts,
+    State,
+    TransactionResult,
+)
 from metrics.health import Health
 
 NOTHING = BatchFacts(0, 0, 0, 0, 0, 0, {}, {}, {}, {}, None, 0, {})
@@ -36,6 +44,10 @@ def lagging(partitions: Mapping[int, int]) -> Health:
     lags(health, partitions)
     health.beat(0.0)
     return health
+
+
+def stalled(health: Health, now: float) -> tuple[int, ...]:
+    return tuple(stall.partition for stall in health.stalled(now))
 
 
 def test_a_loop_with_a_fresh_heartbeat_is_alive() -> None:
@@ -138,7 +150,7 @@ def test_a_partition_that_lags_and_does_not_move_is_not_ready_and_named() -> Non
     verdict = health.ready(75.0)
     assert not verdict.ok
     assert verdict.reason == "partition 3 lags by 120 records and has not moved for 75 s"
-    assert health.stalled(75.0) == (3,)
+    assert stalled(health, 75.0) == (3,)
 
 
 def test_a_stalled_partition_leaves_the_loop_alive() -> None:
@@ -153,7 +165,7 @@ def test_several_stalled_partitions_are_counted_in_one_line() -> None:
     reason = health.ready(60.0).reason
     assert reason.startswith("partition 3 lags by 1 ")
     assert reason.endswith("; so do 1 more")
-    assert health.stalled(60.0) == (3, 4)
+    assert stalled(health, 60.0) == (3, 4)
 
 
 def test_the_time_after_which_a_partition_is_stalled_can_be_set() -> None:
@@ -180,7 +192,7 @@ def test_reports_without_movement_do_not_count_as_movement() -> None:
         lags(health, {0: 5 + second})
         moved(health, {0: 10})  # the same next offset again
         health.beat(float(second))
-    assert health.stalled(60.0) == (0,)
+    assert stalled(health, 60.0) == (0,)
 
 
 def test_a_partition_without_lag_may_rest_for_good() -> None:
@@ -204,7 +216,7 @@ def test_one_partition_that_moves_does_not_hide_another_that_does_not() -> None:
     health = lagging({0: 5, 1: 5})
     moved(health, {0: 11})
     health.beat(60.0)
-    assert health.stalled(60.0) == (1,)
+    assert stalled(health, 60.0) == (1,)
 
 
 def test_a_partition_that_went_is_no_longer_waited_for() -> None:
@@ -231,3 +243,58 @@ def test_scores_do_not_change_health() -> None:
     health = running()
     health.scores(ScoreFacts(100, 0, {}, {}))
     assert health.ready(1.0).ok
+
+
+def test_row_28_brokers_that_are_down_leave_the_loop_alive_and_unready_until_they_are_back() -> (
+    None
+):
+    health = lagging({0: 5})
+    health.epoch(BAD)
+    health.rollback(RollbackReason.DELIVERY)
+    health.state(State.RESTORING)
+    for second in range(1, 31):  # it tries again and again, and the loop goes round
+        health.beat(float(second))
+        assert health.live(float(second)).ok
+        verdict = health.ready(float(second))
+        assert (verdict.ok, verdict.reason) == (False, "the consumer is restoring")
+    health.state(State.RUNNING)
+    health.beat(31.0)
+    assert health.ready(31.0).ok
+    assert health.live(31.0).ok
+
+
+def test_row_28_records_that_came_meanwhile_are_no_stall_once_the_brokers_are_back() -> None:
+    health = lagging({0: 5})
+    health.state(State.RESTORING)
+    health.beat(100.0)
+    health.state(State.RUNNING)
+    lags(health, {0: 9000})
+    health.beat(101.0)
+    assert health.ready(101.0).ok
+    health.beat(161.0)
+    assert not health.ready(161.0).ok
+
+
+def test_row_37_a_store_that_refuses_makes_unready_paused_or_not_until_a_commit() -> None:
+    health = running()
+    health.epoch(BAD)
+    assert not health.ready(1.0).ok
+    health.paused(on=True)
+    verdict = health.ready(2.0)
+    assert not verdict.ok
+    assert "the last epoch failed" in verdict.reason
+    assert health.live(2.0).ok
+    health.epoch(GOOD)
+    health.paused(on=False)
+    assert health.ready(3.0).ok
+
+
+def test_row_13_a_fenced_consumer_that_stands_by_again_is_ready() -> None:
+    health = lagging({0: 5})
+    health.epoch(BAD)
+    health.transaction(TransactionResult.FAILED)
+    health.rollback(RollbackReason.FENCED)
+    health.rebalance(RebalanceEvent.LOST, [0])
+    health.state(State.STANDBY)
+    health.beat(500.0)
+    assert health.ready(500.0).ok

@@ -1,0 +1,187 @@
+"""Connects what the settings ask for to Kafka, and puts the loop together.
+
+No other module but this one and `wiring` names concrete classes.
+"""
+
+import random
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from uuid import uuid4
+
+from consumers.checkpoint import versions
+from consumers.clocks import Clocks
+from consumers.cluster import Cluster
+from consumers.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from consumers.errors import SettingsError
+from consumers.failpoints import Reach, failpoints
+from consumers.flow import Flow
+from consumers.kafka_config import EMBEDDED, client_config, consumer_config, revoke_timeout_s
+from consumers.kafka_source import KafkaSource
+from consumers.learning import Learning
+from consumers.membership import JoinsAtOnce, Membership, StandsBy
+from consumers.parts import Pace, Parts
+from consumers.restoring import Makers, Restorer
+from consumers.runner import Runner
+from consumers.settings import Settings, failpoint
+from consumers.warmup import warm_up
+from consumers.watchdog import ends_within
+from consumers.wiring import (
+    checkpoints_of,
+    decoder_of,
+    learning_of,
+    policies_of,
+    schema_of,
+)
+from learners.learner import Task
+from metrics.observer import Observer
+from producers.dead_letters import MAX_BYTES, dead_letter
+from producers.encoding import PredictionEncoder
+from producers.sink import KafkaSink, Outputs
+from producers.transactional_sink import Transaction, TransactionalSink
+
+CLOSE_TIMEOUT_S = 10.0
+# What a batch of one record needs beside its record.
+OVERHEAD = 600
+
+
+@contextmanager
+def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) -> Iterator[Runner]:
+    """Connect, and give a runner that is ready to run; leaves the group at the end.
+
+    Raises
+    ------
+    SettingsError
+        If the model does not fit the settings, or the cluster cannot do what they ask for.
+    KafkaUnreachableError
+        If Kafka does not answer, or a topic is not there.
+    """
+    reach = failpoints(failpoint())
+    # What is wrong with the model is told before anything connects, and compiled as well.
+    warm_up(learning_of(settings), len(settings.schema_.feature_names))
+    cluster = Cluster(client_config(settings))
+    topics = cluster.partitions_of(
+        {
+            "input.topic": settings.input.topic,
+            "output.topic": settings.output.topic,
+            "output.dead_letter_topic": settings.dead_letter_topic,
+        }
+    )
+    _check_delivery(settings, cluster)
+    outputs = _outputs(settings, cluster, topics)
+    source = _source(settings, cluster)
+    sink, delivery = _delivery(settings, source, outputs, observer, reach)
+    parts = Parts(
+        source=source,
+        sink=sink,
+        delivery=delivery,
+        restorer=Restorer(
+            source,
+            _makers(settings, sink, topics[settings.output.topic], outputs.max_bytes, reach),
+            policies_of(settings),
+            partitioned=settings.learning.scope == "partition",
+            reach=reach,
+        ),
+        membership=_membership(settings, cluster),
+        observer=observer,
+        reach=reach,
+    )
+    try:
+        yield Runner(parts, _pace(settings, report_s))
+    finally:
+        with ends_within(CLOSE_TIMEOUT_S):
+            sink.close()
+            source.close()
+
+
+def _pace(settings: Settings, report_s: float) -> Pace:
+    return Pace(
+        epoch_s=settings.checkpoint.every.total_seconds(),
+        report_s=report_s,
+        clocks=Clocks(time.monotonic, time.time),
+        max_uncheckpointed=settings.limits.max_uncheckpointed,
+        revoke_s=revoke_timeout_s(settings.kafka.librdkafka),
+    )
+
+
+def _check_delivery(settings: Settings, cluster: Cluster) -> None:
+    if settings.output.delivery == "exactly_once" and cluster.embedded:
+        raise SettingsError(
+            "output.delivery = 'exactly_once': this broker is librdkafka's mock cluster, which "
+            "accepts offsets in a transaction and does not store them; use a real Kafka, or set "
+            "output.delivery to 'at_least_once'"
+        )
+
+
+def _membership(settings: Settings, cluster: Cluster) -> Membership:
+    if settings.learning.scope == "partition" or cluster.embedded:
+        return JoinsAtOnce()
+    coordinator = cluster.coordinator_of(settings.input.group)
+    return StandsBy(coordinator.members, settings.input.instance, random.random)
+
+
+def _source(settings: Settings, cluster: Cluster) -> KafkaSource:
+    config, topic = client_config(settings), settings.input.topic
+    if cluster.embedded:
+        config = {**EMBEDDED, **config}
+    options = consumer_config(config, settings.input.group, settings.input.instance)
+    max_batch = settings.learning.max_batch
+    return KafkaSource(options, topic, max_batch, lambda: cluster.topic_id(topic))
+
+
+def _outputs(settings: Settings, cluster: Cluster, topics: Mapping[str, int]) -> Outputs:
+    written = settings.output.topic, settings.dead_letter_topic
+    largest = min(cluster.max_message_bytes(topic) for topic in written)
+    # What a batch of one record needs beside its record.
+    return Outputs(*written, topics[settings.dead_letter_topic], max(1_000, largest - OVERHEAD))
+
+
+def _delivery(
+    settings: Settings, source: KafkaSource, outputs: Outputs, observer: Observer, reach: Reach
+) -> tuple[KafkaSink, Delivery]:
+    config = client_config(settings)
+    if settings.output.delivery == "at_least_once":
+        sink = KafkaSink(config, outputs)
+        return sink, AtLeastOnce(source, sink)
+    every_s = settings.checkpoint.every.total_seconds()
+    transaction = Transaction(_transactional_id(settings), max(10.0, 5 * every_s))
+    transactional = TransactionalSink(config, outputs, transaction, reach)
+    return transactional, ExactlyOnce(source, transactional, observer)
+
+
+def _transactional_id(settings: Settings) -> str:
+    """Give the same id to whoever takes over, so that the one before can write no more."""
+    group, instance = settings.input.group, settings.input.instance
+    if settings.learning.scope == "global":
+        return f"streamfit-{group}"
+    return f"streamfit-{group}-{instance or uuid4()}"
+
+
+def _makers(
+    settings: Settings, sink: KafkaSink, partitions: int, max_bytes: int, reach: Reach
+) -> Makers:
+    schema = schema_of(settings)
+    letter = partial(
+        dead_letter,
+        version=versions()["streamfit"],
+        max_bytes=min(MAX_BYTES, max_bytes * 4 // 5),
+    )
+
+    def new_flow(learning: Learning) -> Flow:
+        is_classes = learning.learner.task is Task.CLASSIFICATION
+        return Flow(
+            decoder=decoder_of(settings),
+            learning=learning,
+            encoder=PredictionEncoder(schema.classes if is_classes else None, partitions),
+            sink=sink,
+            letter=letter,
+            clocks=Clocks(time.perf_counter, time.time),
+            reach=reach,
+        )
+
+    return Makers(
+        learning=lambda: learning_of(settings),
+        flow=new_flow,
+        checkpoints=lambda scope: checkpoints_of(settings, scope, reach),
+    )

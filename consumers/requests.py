@@ -1,0 +1,102 @@
+"""Requests of a consumer that end in time: asked again while that may help, never waited for."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from typing import TypeVar
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from consumers.background import Background
+from consumers.errors import EpochLostError, UnansweredError
+from consumers.kafka_errors import Complaints, passes
+from metrics.facts import RollbackReason
+
+_T = TypeVar("_T")
+TIMEOUT_S = 10.0
+LEAVE_TIMEOUT_S = 1.0
+CLOSE_TIMEOUT_S = 5.0
+_RETRY_S = 0.1
+
+
+class Requests:
+    """Asks the broker by one client, and tells in the program's own errors what failed.
+
+    Parameters
+    ----------
+    consumer : Consumer
+        The client.
+    complaints : Complaints
+        Knows what its errors mean.
+    """
+
+    def __init__(self, consumer: Consumer, complaints: Complaints) -> None:
+        self._consumer = consumer
+        self._complaints = complaints
+        self._background = Background("commit")
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Raise what the client raises in the block as an error of the program."""
+        try:
+            yield
+        except KafkaException as error:
+            raise self._complaints.lost(error) from None
+
+    def ask(self, request: Callable[[], _T]) -> _T:
+        """Ask, and ask again for a while where the broker says that it may help."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return request()
+            except KafkaException as error:
+                if not passes(error) or time.monotonic() > deadline:
+                    raise self._complaints.lost(error) from None
+                time.sleep(_RETRY_S)
+
+    def commit(self, offsets: list[TopicPartition]) -> None:
+        """Commit offsets, and wait until it is done.
+
+        Raises
+        ------
+        UnansweredError
+            If there is no answer in time: then it may still arrive.
+        EpochLostError
+            If it is refused.
+        """
+        for place in self.ask(lambda: self._commit(offsets)):
+            self._complaints.check(place.error)
+            if place.error is not None:
+                text = f"commit refused: {place.error.str()}"
+                raise EpochLostError(RollbackReason.COMMIT, text)
+
+    def _commit(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
+        # While a broker hangs, the client's own call does, too, for minutes.
+        commit = self._consumer.commit
+        asked = self._background.submit(lambda: commit(offsets=offsets, asynchronous=False))
+        if wait([asked], TIMEOUT_S).not_done:
+            raise UnansweredError(
+                RollbackReason.COMMIT, f"commit not answered within {TIMEOUT_S:g} s; is Kafka up?"
+            )
+        return list(asked.result() or [])
+
+    def leave(self, is_left: Callable[[], bool]) -> None:
+        """Leave the group as far as that is possible at once, and let go of the client later."""
+        with contextlib.suppress(KafkaException):  # a client that has failed for good
+            # It would go on as a member of the group while a commit hangs.
+            self._consumer.unsubscribe()
+        deadline = time.monotonic() + LEAVE_TIMEOUT_S
+        while not is_left() and time.monotonic() < deadline:
+            self._consumer.poll(_RETRY_S)
+        # The close of a client after a fatal error may hang for good, and must not overtake a
+        # commit that hangs.
+        self._background.submit(self._consumer.close)
+        self._background.close()
+
+    def close(self) -> None:
+        """Close the client; one that hangs, as after a fatal error, is left behind."""
+        closed = self._background.submit(self._consumer.close)
+        self._background.close()
+        if closed in wait([closed], CLOSE_TIMEOUT_S).done:
+            closed.result()

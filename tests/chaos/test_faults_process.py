@@ -1,0 +1,79 @@
+"""Rows 1 to 10 and 50: kill -9 at each named point; the whole program on a real broker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.brokers.kafka import Kafka
+from tests.chaos.killer import COMBINATIONS
+from tests.chaos.trial import Nest, trial
+
+# Points at which the nth time is one with an epoch behind it, and work that no epoch holds.
+POINTS = {
+    "row 1": "consumed:6",
+    "row 1, decoded": "decoded:6",
+    "row 2": "predicted:6",
+    "row 3": "learned:6",
+    "row 4": "flushed:3",
+    "row 5": "saving:3",
+    "row 6": "saved:3",
+    "row 7": "offsets_sent:3",
+    "row 8": "committed:3",
+    "row 9": "gc:5",
+    "row 10": "assigned:1",
+}
+# Where the deliveries differ: what was said and not committed.
+DIFFERENT = {"row 2", "row 4", "row 6", "row 7", "row 8", "row 10"}
+WORDS = ("learning.max_batch=5", "checkpoint.keep=2")
+
+
+def cases() -> Iterator[object]:
+    """Give each row once by day, and in each delivery and scope by night."""
+    for row, failpoint in POINTS.items():
+        for delivery, scope in COMBINATIONS:
+            if "offsets_sent" in failpoint and delivery == "at_least_once":
+                continue
+            by_day = scope == "global" and (delivery == "exactly_once") == (row in DIFFERENT)
+            marks = () if by_day else (pytest.mark.slow,)
+            name = f"{row}, {delivery}, {scope}"
+            yield pytest.param(failpoint, delivery, scope, id=name, marks=marks)
+
+
+@pytest.mark.parametrize(("failpoint", "delivery", "scope"), [*cases()])
+def test_rows_1_to_10_after_kill_9_at_a_point_all_is_as_if_nothing_had_happened(
+    nest: Nest, kafka: Kafka, tmp_path: Path, failpoint: str, delivery: str, scope: str
+) -> None:
+    tried = trial(nest, kafka, tmp_path, *WORDS, delivery=delivery, scope=scope, partitions=2)
+    tried.give(20)
+    if failpoint.startswith("assigned"):
+        tried.run_to_the_end()
+    with tried.running(failpoint=f"{failpoint}=kill") as life:
+        while life.code is None:
+            if tried.committed() == len(tried.given):
+                tried.give(20)
+        assert life.code == -9, life.told()
+    killed_with, left = tried.keys(), tried.files()
+    assert killed_with <= left  # row 9
+    for _ in range(3):
+        tried.give(20)
+        with tried.running() as life:
+            tried.settle(life)
+            life.stop()
+    assert tried.violations(faults=1) == []
+    point = failpoint.partition(":")[0]
+    temporary = {name for name in left if name.endswith(".tmp")}
+    assert bool(temporary) == (point == "saving")  # row 5
+    orphans = {name for name in left - temporary if is_orphan(name, killed_with)}
+    if scope == "global":  # else another model's may be there in any case
+        assert bool(orphans) == (point in {"saved", "offsets_sent"})  # row 6
+    kept = tried.files()
+    assert not kept & (temporary | orphans)
+    assert tried.keys() <= kept
+
+
+def is_orphan(name: str, committed: set[str]) -> bool:
+    """Tell a checkpoint that is newer than the committed one of its model."""
+    folder, _, own = name.rpartition("/")
+    newest = [key for key in committed if key.rpartition("/")[0] == folder]
+    return not newest or own.partition("-")[0] > newest[0].rpartition("/")[2].partition("-")[0]
