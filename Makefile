@@ -25,10 +25,10 @@ help: ## show this list
 demo: $(PROGRAM) ## watch a model learn from a stream; no Kafka needed. ARGS="--json"
 	@$(BIN)/streamfit demo $(ARGS)
 
-test: $(DEV) $(PROGRAM) ## run all tests with coverage; takes Docker, or Maven and Java. ARGS="-k name"
-	@echo "tests: everything, with coverage"
+test: $(DEV) $(PROGRAM) ## run the tests with coverage; takes Docker, or Maven and Java. ARGS="-k name"
+	@echo "tests: everything but what make chaos runs, with coverage"
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage run -m pytest -m "not slow" $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -50,6 +50,8 @@ format: $(DEV) ## format the code, and mend what ruff can mend
 
 chaos: $(DEV) $(PROGRAM) ## kill, freeze and restart replicas for MINUTES=10, and check. SEED=1
 	@$(BIN)/python -m tests.chaos.run --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@echo "chaos: the tests that take more than 10 s"
+	@$(BIN)/python -m pytest -q -m slow
 
 chaos-full: $(DEV) $(PROGRAM) ## 100 kill -9 for each delivery and scope, and check
 	@$(BIN)/python -m tests.chaos.run --kills 100 $(if $(SEED),--seed $(SEED)) $(ARGS)

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 
 from consumers.backoff import Backoff
-from consumers.epochs import Epochs
+from consumers.epochs import FLUSH_TIMEOUT_S, Epochs
 from consumers.errors import (
     EpochLostError,
     InstanceHeldError,
@@ -75,12 +75,12 @@ class Assignment:
         parts, changes = self._parts, self._parts.source.changes()
         if changes:
             self._take(changes)
+            owned, everything = parts.source.owned(), parts.source.partitions()
+            self._presence.give_way(owned, everything)
         if self._void is not None:
             raise self._void
         if not changes:
             return False
-        owned, everything = parts.source.owned(), parts.source.partitions()
-        self._presence.give_way(owned, everything)
         if any(change.event is RebalanceEvent.LOST for change in changes) and self.lanes:
             raise EpochLostError(RollbackReason.LOST, "the group gave the partitions away")
         wanted = parts.restorer.groups(owned, everything)
@@ -92,14 +92,16 @@ class Assignment:
     def _take(self, changes: list[Change]) -> None:
         for change in changes:
             self._parts.observer.rebalance(change.event, change.partitions)
+        if not self.lanes:
+            self._tell(State.RESTORING)  # what comes next may have to wait for Kafka
         self._presence.changed()
         self._pending = True
         self.backoff.now()
 
-    def _end_epoch(self) -> None:
+    def _end_epoch(self, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
         try:
-            self._epochs.end(self.lanes)
-        except PostponedError as error:
+            self._epochs.end(self.lanes, timeout_s)
+        except PostponedError as error:  # these partitions are about to go: there is no later
             raise EpochLostError(error.reason, str(error)) from error
 
     def restore(self) -> None:
@@ -152,7 +154,7 @@ class Assignment:
     def _on_revoke(self, partitions: frozenset[int]) -> None:
         # Runs inside a callback of the client: it must not raise, whatever happens.
         try:
-            self._epochs.end(self.lanes, self._revoke_s)
+            self._end_epoch(self._revoke_s)
             self._reports.report(self.lanes, always=True)
         except EpochLostError as error:
             _log.warning("epoch at revoke failed, the next owner redoes it: %s", error)

@@ -8,6 +8,9 @@ LONGEST_S = 10.0
 # and does not disturb the one that has them now.
 AFTER_A_FENCE_S = 3.5
 MOST_FENCES = 5
+# Further apart than this they have nothing to do with each other.
+FENCES_WITHIN_S = 60.0
+MOST_DOUBLINGS = 10
 _UNSURE = frozenset({RollbackReason.FENCED, RollbackReason.LOST})
 
 
@@ -24,6 +27,7 @@ class Backoff:
         self.due_s = 0.0
         self._failures = 0
         self._fences = 0
+        self._fenced_s = 0.0
 
     def failed(self, error: EpochLostError, now: float) -> None:
         """Take a failure.
@@ -33,10 +37,16 @@ class Backoff:
         FencedError
             If another process took over again and again, with no commit in between.
         """
-        self._fences += error.reason is RollbackReason.FENCED
+        if error.reason is RollbackReason.FENCED:
+            recent = now - self._fenced_s < FENCES_WITHIN_S
+            self._fences, self._fenced_s = self._fences * recent + 1, now
         if self._fences >= MOST_FENCES:
             raise FencedError(f"{error}; another process of the same input.group goes on: stop one")
-        wait_s = 0.0 if self._failures == 0 else min(LONGEST_S, 0.5 * 2.0**self._failures)
+        wait_s = (
+            0.0
+            if self._failures == 0
+            else min(LONGEST_S, 2.0 ** min(self._failures, MOST_DOUBLINGS) / 2)
+        )
         self._failures += 1
         self.due_s = now + max(wait_s, AFTER_A_FENCE_S if error.reason in _UNSURE else 0.0)
 

@@ -12,6 +12,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # all of them
 )
 
 from consumers.errors import KafkaUnreachableError, SettingsError
+from consumers.kafka_config import producer_config
 from consumers.kafka_errors import Complaints
 from consumers.membership import Coordinator
 
@@ -40,7 +41,7 @@ class Cluster:
         self._address = config["bootstrap.servers"]
         self._complaints = Complaints("")
         self.embedded = False
-        self._options: dict[str, Any] = {**config, "error_cb": self._complaints}
+        self._options: dict[str, Any] = {**producer_config(config), "error_cb": self._complaints}
         try:
             self._admin = AdminClient(self._options, logger=_log)
         except KafkaException as error:  # an option that librdkafka does not know, or its value

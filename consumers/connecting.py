@@ -17,7 +17,13 @@ from consumers.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from consumers.errors import SettingsError
 from consumers.failpoints import Reach, failpoints
 from consumers.flow import Flow
-from consumers.kafka_config import EMBEDDED, client_config, consumer_config, revoke_timeout_s
+from consumers.kafka_config import (
+    EMBEDDED,
+    client_config,
+    consumer_config,
+    producer_config,
+    revoke_timeout_s,
+)
 from consumers.kafka_source import KafkaSource
 from consumers.learning import Learning
 from consumers.membership import JoinsAtOnce, Membership, StandsBy
@@ -140,7 +146,7 @@ def _outputs(settings: Settings, cluster: Cluster, topics: Mapping[str, int]) ->
 def _delivery(
     settings: Settings, source: KafkaSource, outputs: Outputs, observer: Observer, reach: Reach
 ) -> tuple[KafkaSink, Delivery]:
-    config = client_config(settings)
+    config = producer_config(client_config(settings))
     if settings.output.delivery == "at_least_once":
         sink = KafkaSink(config, outputs)
         return sink, AtLeastOnce(source, sink)

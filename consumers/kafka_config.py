@@ -26,6 +26,18 @@ FIXED: dict[str, str | int | float | bool] = {
 _CLASSIC_ONLY = ("partition.assignment.strategy", "session.timeout.ms")
 
 
+# What only one kind of client knows: the other would complain of it at each start.
+_CONSUMERS = (
+    *("session.timeout.ms", "heartbeat.interval.ms", "max.poll.interval.ms", "check.crcs"),
+    *("fetch.", "queued.", "group.", "consume.", "coordinator.query.interval.ms"),
+    "max.partition.fetch.bytes",
+)
+_PRODUCERS = (
+    *("batch.", "linger.ms", "compression.", "queue.buffering.", "partitioner", "sticky."),
+    *("message.timeout.ms", "delivery.timeout.ms", "message.send.max.retries", "retries"),
+    *("request.timeout.ms", "enable.gapless.guarantee"),
+)
+
 MAX_POLL_MS = 300_000.0  # librdkafka's default
 LONGEST_REVOKE_S = 20.0
 
@@ -35,12 +47,18 @@ EMBEDDED: dict[str, str | int | float | bool] = {"fetch.wait.max.ms": 10}
 
 def consumer_config(options: Mapping[str, Any], group: str, instance: str | None) -> dict[str, Any]:
     """Put the consumer's options together: ours, the user's over them, the fixed ones over all."""
-    config = {**CONFIG, **options, **FIXED, "group.id": group}
+    known = {key: value for key, value in options.items() if not key.startswith(_PRODUCERS)}
+    config = {**CONFIG, **known, **FIXED, "group.id": group}
     if instance is not None:
         config["group.instance.id"] = instance
     if options.get("group.protocol") == "consumer":
         config = {key: value for key, value in config.items() if key not in _CLASSIC_ONLY}
     return config
+
+
+def producer_config(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the options that a producer or an admin client knows."""
+    return {key: value for key, value in options.items() if not key.startswith(_CONSUMERS)}
 
 
 def revoke_timeout_s(options: Mapping[str, Any]) -> float:
@@ -49,9 +67,13 @@ def revoke_timeout_s(options: Mapping[str, Any]) -> float:
     A fifth of `max.poll.interval.ms`, after which the group would take them without asking; and
     no longer than a loop may stand still.
     """
+    return min(LONGEST_REVOKE_S, max_poll_s(options) / 5)
+
+
+def max_poll_s(options: Mapping[str, Any]) -> float:
+    """Give the seconds between two reads after which the client leaves its group."""
     value = options.get("max.poll.interval.ms", MAX_POLL_MS)
-    limit_ms = float(value) if isinstance(value, int | float | str) else MAX_POLL_MS
-    return min(LONGEST_REVOKE_S, limit_ms / 5000)
+    return (float(value) if isinstance(value, int | float | str) else MAX_POLL_MS) / 1000
 
 
 def client_config(settings: Settings) -> dict[str, str | int | float | bool]:

@@ -56,7 +56,7 @@ _PASSING = {
     # A dead predecessor's transaction holds the offsets until it is ended.
     KafkaError.UNSTABLE_OFFSET_COMMIT,
 }
-_SLOW = (
+SLOW = (
     "one read took longer than max.poll.interval.ms: make learning.max_batch smaller, or "
     "max.poll.interval.ms in [kafka.librdkafka] larger"
 )
@@ -113,7 +113,7 @@ class Complaints:
         end = ending(error, self._topic)
         if end is not None:
             raise end
-        _log.warning("consumer: %s", _SLOW if error.code() == _MAX_POLL else error.str())
+        _log.warning("consumer: %s", SLOW if error.code() == _MAX_POLL else error.str())
 
     def lost(self, exception: KafkaException) -> StreamfitError:
         """Give the error for a request that failed."""

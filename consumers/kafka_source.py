@@ -1,14 +1,16 @@
 """A source that reads a Kafka topic by confluent-kafka."""
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from consumers.errors import EpochLostError, KafkaUnreachableError
-from consumers.kafka_errors import Complaints
+from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
+from consumers.kafka_config import max_poll_s
+from consumers.kafka_errors import SLOW, Complaints
 from consumers.ownership import Ownership
 from consumers.positions import committed_of
 from consumers.requests import TIMEOUT_S, Requests
@@ -47,6 +49,8 @@ class KafkaSource:
         self.topic_id = topic_id
         self._ends: dict[int, int] = {}
         self._complaints = Complaints(topic)
+        self._max_poll_s = max_poll_s(self._config)
+        self._read_s = time.monotonic()
         self._join()
 
     def _join(self) -> None:
@@ -72,12 +76,15 @@ class KafkaSource:
 
     def read(self, timeout_s: float) -> Records | None:
         """Wait for a first record, then take what is already there."""
-        first = self._consumer.poll(timeout_s)
-        if first is None:
-            return None
-        messages = [first]
-        if self._max_batch > 1:
-            messages += self._consumer.consume(self._max_batch - 1, 0)
+        self._read_s = time.monotonic()
+        # A callback that raised has destroyed what was fetched: going back reads it again.
+        with self._requests.translated():
+            first = self._consumer.poll(timeout_s)
+            if first is None:
+                return None
+            messages = [first]
+            if self._max_batch > 1:
+                messages += self._consumer.consume(self._max_batch - 1, 0)
         others = [message for message in messages if message.error() is not None]
         if others:
             messages = [message for message in messages if message.error() is None]
@@ -138,7 +145,14 @@ class KafkaSource:
         offsets = self._owned_places(places)
         if not offsets:
             raise EpochLostError(RollbackReason.LOST, "none of the partitions is owned any more")
-        self._requests.commit(offsets)
+        try:
+            self._requests.commit(offsets, in_callback=self._ownership.is_revoking)
+        except FencedError as error:
+            # A client that was not polled in time leaves the group and joins anew by itself: then
+            # a static member is fenced by its own successor.
+            if time.monotonic() - self._read_s < self._max_poll_s:
+                raise
+            raise EpochLostError(RollbackReason.LOST, SLOW) from error
 
     def for_transaction(self, places: Mapping[int, Committed]) -> tuple[list[Any], Any]:
         """Give next offsets, and who commits them, as a transaction takes them."""

@@ -15,9 +15,9 @@ from confluent_kafka.admin import AdminClient
 
 _log = logging.getLogger("streamfit.membership")
 ASK_EVERY_S = 0.5
-TIMEOUT_S = 5.0
-# An answer may be lost with its client.
-LOST_S = 4 * TIMEOUT_S
+TIMEOUT_S = 10.0
+# As good as never, for librdkafka: see Coordinator.
+NEVER_S = 3600.0
 # Of those that gave way at the same time, one should ask first.
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
 
@@ -109,7 +109,9 @@ class StandsBy:
         if self._asked is None:
             self._asked, self._asked_s = self._ask(), now
         if not self._asked.done():
-            if now - self._asked_s > LOST_S:
+            if now - self._asked_s > TIMEOUT_S:
+                _log.info("the group cannot be described: no answer within %g s", TIMEOUT_S)
+                self._asked.cancel()
                 self._asked = None
             return False
         asked, self._asked = self._asked, None
@@ -141,12 +143,12 @@ class StandsBy:
 
 
 class Coordinator:
-    """Asks who is in a group, by a client that is thrown away after a question that failed.
+    """Asks who is in a group, by a client that is thrown away when it does not answer.
 
-    In librdkafka 2.16 a question that was not answered in time stays with the client. Once a
-    broker changes its state it is taken up again, which aborts the process (librdkafka issues 3663
-    and 4605); and a coordinator that is frozen is asked for as long as anybody asks. Both end with
-    the client.
+    In librdkafka 2.16 a question that runs into its time-out leaves something behind which aborts
+    the process once a broker changes its state (librdkafka issues 3663 and 4605): so none does,
+    but is cancelled, and goes with its client. A client would also go on asking a coordinator that
+    is frozen, or is none any more.
 
     Parameters
     ----------
@@ -162,13 +164,15 @@ class Coordinator:
         self._admin: AdminClient | None = None
 
     def members(self) -> "Future[list[Member]]":
-        """Ask; nobody has to wait for the answer."""
+        """Ask; whoever has waited long enough for the answer cancels it."""
         if self._admin is None:
             self._admin = self._connect()
-        groups, members = [self._group], Future[list[Member]]()
-        asked = self._admin.describe_consumer_groups(groups, request_timeout=TIMEOUT_S)
+        asked = self._admin.describe_consumer_groups([self._group], request_timeout=NEVER_S)
+        members: Future[list[Member]] = Future()
 
         def answered(found: "Future[Any]") -> None:
+            if not members.set_running_or_notify_cancel():
+                return
             error = found.exception()
             if error is None:
                 members.set_result([_member(each) for each in found.result().members])
@@ -176,12 +180,13 @@ class Coordinator:
                 self._forget()
                 members.set_exception(error)
 
+        members.add_done_callback(lambda _: self._forget() if members.cancelled() else None)
         asked[self._group].add_done_callback(answered)
         return members
 
     def _forget(self) -> None:
-        # This runs in a thread of the client itself, which must not be the one that lets go of it:
-        # nothing but the list may hold it by then.
+        # This may run in a thread of the client itself, which must not be the one that lets go of
+        # it: nothing but the list may hold it by then.
         last = [self._admin]
         self._admin = None
         threading.Thread(target=last.clear, name="forget", daemon=True).start()

@@ -28,11 +28,14 @@ class Ownership:
     ----------
     owned, reading : set of int
         Partitions that are owned, and those of them that are read.
+    is_revoking : bool
+        Whether the group waits inside a callback for what is to be given up.
     """
 
     def __init__(self, consumer: Consumer, topic: str) -> None:
         self.owned: set[int] = set()
         self.reading: set[int] = set()
+        self.is_revoking = False
         self._consumer = consumer
         self._topic = topic
         self._changes: list[Change] = []
@@ -74,7 +77,10 @@ class Ownership:
     def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         # An empty list: accept ownership, but read nothing before the model is restored.
         # Without this call the client would start reading on its own.
-        consumer.incremental_assign([])
+        try:
+            consumer.incremental_assign([])
+        except KafkaException as error:  # the group has taken them back already
+            _log.warning("assign: %s", error.args[0].str())
         partitions = tuple(sorted(place.partition for place in places))
         self.owned.update(partitions)
         # A cooperative rebalance that changes nothing comes as an empty list; for a member that
@@ -83,7 +89,9 @@ class Ownership:
             self._changes.append(Change(RebalanceEvent.ASSIGNED, partitions))
 
     def _revoked(self, _: Consumer, places: list[TopicPartition]) -> None:
+        self.is_revoking = True
         self._on_revoke(frozenset(place.partition for place in places))
+        self.is_revoking = False
         self._give_up(RebalanceEvent.REVOKED, places)
 
     def _lost(self, _: Consumer, places: list[TopicPartition]) -> None:

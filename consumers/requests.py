@@ -55,8 +55,16 @@ class Requests:
                     raise self._complaints.lost(error) from None
                 time.sleep(_RETRY_S)
 
-    def commit(self, offsets: list[TopicPartition]) -> None:
+    def commit(self, offsets: list[TopicPartition], *, in_callback: bool) -> None:
         """Commit offsets, and wait until it is done.
+
+        Parameters
+        ----------
+        offsets : list of TopicPartition
+            What to commit.
+        in_callback : bool
+            Whether a callback of the client is under way: until it returns, the client answers no
+            other thread than the one that it runs in.
 
         Raises
         ------
@@ -65,15 +73,17 @@ class Requests:
         EpochLostError
             If it is refused.
         """
-        for place in self.ask(lambda: self._commit(offsets)):
+        for place in self.ask(lambda: self._commit(offsets, in_callback=in_callback)):
             self._complaints.check(place.error)
             if place.error is not None:
                 text = f"commit refused: {place.error.str()}"
                 raise EpochLostError(RollbackReason.COMMIT, text)
 
-    def _commit(self, offsets: list[TopicPartition]) -> list[TopicPartition]:
-        # While a broker hangs, the client's own call does, too, for minutes.
+    def _commit(self, offsets: list[TopicPartition], *, in_callback: bool) -> list[TopicPartition]:
         commit = self._consumer.commit
+        if in_callback:
+            return list(commit(offsets=offsets, asynchronous=False) or [])
+        # While a broker hangs, the client's own call does, too, for minutes.
         asked = self._background.submit(lambda: commit(offsets=offsets, asynchronous=False))
         if wait([asked], TIMEOUT_S).not_done:
             raise UnansweredError(
@@ -83,16 +93,23 @@ class Requests:
 
     def leave(self, is_left: Callable[[], bool]) -> None:
         """Leave the group as far as that is possible at once, and let go of the client later."""
-        with contextlib.suppress(KafkaException):  # a client that has failed for good
-            # It would go on as a member of the group while a commit hangs.
-            self._consumer.unsubscribe()
+        leaving = Background("leave")
+        left = leaving.submit(self._unsubscribe)
+        leaving.close()
         deadline = time.monotonic() + LEAVE_TIMEOUT_S
-        while not is_left() and time.monotonic() < deadline:
-            self._consumer.poll(_RETRY_S)
+        # The client takes one call after the other: behind a commit that hangs each of them hangs.
+        if left in wait([left], LEAVE_TIMEOUT_S).done:
+            while not is_left() and time.monotonic() < deadline:
+                self._consumer.poll(_RETRY_S)
         # The close of a client after a fatal error may hang for good, and must not overtake a
         # commit that hangs.
         self._background.submit(self._consumer.close)
         self._background.close()
+
+    def _unsubscribe(self) -> None:
+        with contextlib.suppress(KafkaException):  # a client that has failed for good
+            # It would go on as a member of the group while a commit hangs.
+            self._consumer.unsubscribe()
 
     def close(self) -> None:
         """Close the client; one that hangs, as after a fatal error, is left behind."""

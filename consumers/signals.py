@@ -13,9 +13,16 @@ class StopWish:
 
     A handler must not raise: inside a poll that would destroy records already fetched. A context
     manager: the handlers before it are back after it.
+
+    Parameters
+    ----------
+    at_the_end : bool
+        Whether the process ends with the block: then the signals are ignored after it, so that one
+        more of them does not turn an orderly end into another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_the_end: bool = False) -> None:
+        self._at_the_end = at_the_end
         self._asked = False
         self._stop: Callable[[], None] = lambda: None
         self._before: list[signal.Handlers | Callable[[int, FrameType | None], object] | int | None]
@@ -27,7 +34,7 @@ class StopWish:
 
     def __exit__(self, *_: object) -> None:
         for number, handler in zip(_NUMBERS, self._before, strict=True):
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if self._at_the_end else handler)
 
     def stops(self, stop: Callable[[], None]) -> None:
         """Name what to call; it is called at once if the wish came before."""

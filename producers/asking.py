@@ -1,8 +1,11 @@
 """Requests that end in time, even where the client forgets its own time-out."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+
+from confluent_kafka import KafkaException, Producer
 
 # The client's own time-out should come first: it tells more.
 GRACE_S = 2.0
@@ -45,16 +48,18 @@ class Asking:
         answer.result(timeout_s + GRACE_S)
         self._thread.join()
 
-    def afterwards(self, close: Callable[[], object]) -> None:
-        """Do something once nothing is under way any more, in the background.
+    def let_go(self, producer: Producer) -> None:
+        """Close a client in the background, once nothing is under way any more.
 
-        To let go of a client that is still in one of its calls would end the process.
+        One that is still in one of its calls must not be closed; and letting go of brokers that
+        are away may take its time.
         """
         overdue = self._thread
 
         def work() -> None:
             if overdue is not None:
                 overdue.join()
-            close()
+            with contextlib.suppress(KafkaException):  # it has failed for good: so be it
+                producer.close()
 
         threading.Thread(target=work, name="close", daemon=True).start()

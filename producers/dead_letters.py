@@ -81,7 +81,10 @@ def undeliverable(key: bytes | None, value: bytes | None) -> DeadLetter:
     key, value : bytes or None
         Of the prediction, as `producers.encoding` wrote it.
     """
-    source = msgspec.json.decode(value or b"{}", type=_Source)
+    try:
+        source = msgspec.json.decode(value or b"{}", type=_Source)
+    except msgspec.DecodeError:  # a delivery callback must not raise, whatever it is given
+        source = _Source()
     facts = {
         "stage": str(Stage.PRODUCE),
         "reason": str(Reason.TOO_LARGE),

@@ -1,7 +1,7 @@
 """Writes predictions and dead letters, and tells before a commit whether all arrived."""
 
+import contextlib
 import logging
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from learners.events import Headers
+from producers.asking import Asking
 from producers.dead_letters import DeadLetter, undeliverable
 from producers.encoding import BY_KEY, Record
 
@@ -20,6 +21,8 @@ CONFIG: dict[str, str | int | float | bool] = {
     "delivery.report.only.error": True,  # a success needs no callback, a failure must be seen
     "partitioner": "murmur2_random",  # as Java clients choose by key
     "linger.ms": 2,
+    # With the default of 30 s, longer than a flush waits, nobody would hear of a deleted topic.
+    "topic.metadata.propagation.max.ms": 5_000,
     "compression.type": "lz4",
 }
 # Well below the 30 s after which a loop that does not turn counts as stuck.
@@ -217,12 +220,13 @@ class KafkaSink:
 
     def close(self) -> None:
         """Drop what is not acknowledged."""
-        self._producer.purge()
-        self._producer.close()
+        # A client that was fenced refuses even this; there is nothing left to save then.
+        with contextlib.suppress(KafkaException, RuntimeError, SystemError):
+            self._producer.purge()
+            self._producer.close()
 
     def _let_go(self, producer: Producer) -> None:
-        # Letting go of brokers that are away may take its time.
-        threading.Thread(target=producer.close, daemon=True).start()
+        Asking().let_go(producer)
 
     def _produce(
         self,

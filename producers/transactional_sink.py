@@ -160,7 +160,7 @@ class TransactionalSink(KafkaSink):
         super().close()
 
     def _let_go(self, producer: Producer) -> None:
-        self._asking.afterwards(producer.close)
+        self._asking.let_go(producer)
         self._asking = Asking()
 
     def _begin(self) -> None:

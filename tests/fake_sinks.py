@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from consumers.failpoints import Reach, nothing
 from consumers.source import Committed
 from producers.dead_letters import DeadLetter
 from producers.encoding import Record
@@ -71,9 +72,10 @@ class FakeSink:
 class FakeTransactionalSink(FakeSink):
     """Does what a `TransactionalSink` does: nothing is seen before its commit, then all."""
 
-    def __init__(self, cluster: Cluster, name: str) -> None:
+    def __init__(self, cluster: Cluster, name: str, reach: Reach = nothing) -> None:
         super().__init__(cluster)
         self.is_open = False
+        self._reach = reach
         self._name = name
         self._number: int | None = None
 
@@ -108,6 +110,7 @@ class FakeTransactionalSink(FakeSink):
         if not places:
             cluster.violations.append("a transaction without offsets")
         cluster.pending[self._name] = True
+        self._reach("offsets_sent")
         if any(cluster.fails(item) for item in _VOID):
             raise TransactionError("refused")
         super()._arrive(None)

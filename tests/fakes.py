@@ -136,6 +136,7 @@ class FakeStore(MemoryStore):
     def __init__(self, cluster: Cluster) -> None:
         super().__init__()
         self.is_down = False
+        self.reach: Callable[[str], None] = lambda _: None
         self._cluster = cluster
         self._free = threading.Event()
         self._free.set()
@@ -152,6 +153,7 @@ class FakeStore(MemoryStore):
         assert self._free.wait(WAIT_S), "nobody released the store"
         if self.is_down or self._cluster.fails(Item.SAVE_FAILS):
             raise OSError(28, "No space left on device")
+        self.reach("saving")
         super().put(key, data)
         self._cluster.journal.append("save")
 

@@ -96,6 +96,7 @@ class Process:
     membership: Membership = field(default_factory=JoinsAtOnce)
     group: Group | None = None
     reach: Reach = nothing
+    writer: str = "streamfit-group"
     seen: Recorder = field(default_factory=Recorder)
 
     def run(self, script: Iterable[Any]) -> "Process":
@@ -117,6 +118,7 @@ class Process:
         """Put everything together; `turn` does one round."""
         cluster = self.cluster
         cluster.armed.clear()
+        cluster.store.reach = self.reach
         if not isinstance(cluster.audit, Audit):
             chained = self.learner is ChainLearner
             cluster.audit = Audit(once=self.delivery == "exactly_once", chained=chained)
@@ -160,7 +162,7 @@ class Process:
         if self.delivery == "at_least_once":
             sink = FakeSink(self.cluster)
             return sink, AtLeastOnce(self.source, sink)
-        transactional = FakeTransactionalSink(self.cluster, "streamfit-group")
+        transactional = FakeTransactionalSink(self.cluster, self.writer, self.reach)
         client = cast("TransactionalSink", transactional)
         return transactional, ExactlyOnce(self.source, client, self.seen)
 

@@ -56,7 +56,7 @@ def demo(
     options = DemoOptions(rate, dirty)
     console = Console(stderr=as_json)
     with ExitStack() as stack:
-        wish = stack.enter_context(StopWish())
+        wish = stack.enter_context(StopWish(at_the_end=True))
         settings = stack.enter_context(demo_settings(overrides or ()))
         run = DemoRun(settings, options, console, keep=keep, told=not as_json)
         monitor = stack.enter_context(monitoring(settings, run.observers))

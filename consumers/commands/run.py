@@ -15,7 +15,7 @@ _log = logging.getLogger("streamfit.run")
 
 def run(file: File, overrides: Overrides = None) -> None:
     """Learn from the input topic until SIGTERM or Ctrl-C; then commit once more and leave."""
-    with StopWish() as wish:
+    with StopWish(at_the_end=True) as wish:
         try:
             _run(load(file, overrides or ()), wish)
         finally:

@@ -12,6 +12,7 @@ from consumers.settings import Settings, load
 from consumers.wiring import checkpoints_of, decoder_of, learning_of
 from learners.events import EventBatch, Records
 from metrics.names import Metric
+from tests import fault_table
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -178,6 +179,11 @@ def test_every_file_that_the_architecture_names_by_its_name_alone_exists() -> No
     packages = ("consumers", "producers", "metrics", "learners")
     there = {path.name for package in packages for path in (ROOT / package).rglob("*.py")}
     assert set(re.findall(r"`(\w+\.py)`", text)) <= there
+
+
+def test_the_tables_of_faults_are_up_to_date_and_every_row_is_held_or_has_its_reason() -> None:
+    assert fault_table.PAGE.read_text() == fault_table.page(), "python -m tests.fault_table"
+    assert "MISSING" not in fault_table.tables()
 
 
 def test_the_metrics_that_the_readme_asks_for_exist() -> None:

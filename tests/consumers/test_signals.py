@@ -50,3 +50,15 @@ def test_the_handlers_before_it_are_back_after_it_even_after_an_error() -> None:
     with pytest.raises(RuntimeError, match="inside"):
         fail()
     assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+def test_row_12_a_signal_after_the_end_does_not_turn_an_orderly_end_into_another() -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    try:
+        with StopWish(at_the_end=True):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+    finally:
+        for number, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(number, handler)
