@@ -91,7 +91,8 @@ class Assignment:
 
     def _take(self, changes: list[Change]) -> None:
         for change in changes:
-            self._parts.observer.rebalance(change.event, change.partitions)
+            if change.partitions:
+                self._parts.observer.rebalance(change.event, change.partitions)
         if not self.lanes:
             self._tell(State.RESTORING)  # what comes next may have to wait for Kafka
         self._presence.changed()

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka_config import max_poll_s
 from consumers.kafka_errors import SLOW, Complaints
+from consumers.lags import Lags
 from consumers.ownership import Ownership
 from consumers.positions import committed_of
 from consumers.requests import TIMEOUT_S, Requests
@@ -47,7 +48,6 @@ class KafkaSource:
         self._topic = topic
         self._max_batch = max_batch
         self.topic_id = topic_id
-        self._ends: dict[int, int] = {}
         self._complaints = Complaints(topic)
         self._max_poll_s = max_poll_s(self._config)
         self._read_s = time.monotonic()
@@ -56,6 +56,7 @@ class KafkaSource:
     def _join(self) -> None:
         self._consumer = Consumer({**self._config, "error_cb": self._complaints}, logger=_log)
         self._ownership = Ownership(self._consumer, self._topic)
+        self._lags = Lags(self._consumer, self._topic)
         self._requests = Requests(self._consumer, self._complaints)
 
     def subscribe(self, on_revoke: Callable[[frozenset[int]], None]) -> None:
@@ -77,6 +78,9 @@ class KafkaSource:
     def read(self, timeout_s: float) -> Records | None:
         """Wait for a first record, then take what is already there."""
         self._read_s = time.monotonic()
+        if self._requests.is_busy:
+            self._requests.wait(timeout_s)
+            return None
         # A callback that raised has destroyed what was fetched: going back reads it again.
         with self._requests.translated():
             first = self._consumer.poll(timeout_s)
@@ -87,10 +91,17 @@ class KafkaSource:
                 messages += self._consumer.consume(self._max_batch - 1, 0)
         others = [message for message in messages if message.error() is not None]
         if others:
+            self._take_note(others)
             messages = [message for message in messages if message.error() is None]
-        for message in others:
-            self._take_note(message)
         return records_of(self._topic, messages) if messages else None
+
+    def _take_note(self, errors: list[Message]) -> None:
+        for message in errors:
+            error = message.error()
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 public
+                self._lags.at_end(message)
+            else:
+                self._complaints.check(error)
 
     def changes(self) -> list[Change]:
         """Give the changes of ownership since the last call."""
@@ -131,9 +142,11 @@ class KafkaSource:
 
     def assign(self, next_offsets: Mapping[int, int]) -> None:
         """Read these partitions from these offsets, and no others."""
+        if self._requests.is_busy:  # then nothing is read until it is asked again
+            return
         with self._requests.translated():
             self._ownership.read_from(next_offsets)
-        self._ends.clear()
+        self._lags.forget()
 
     def hold(self, *, on: bool) -> None:
         """Stop reading for now, or go on where it stopped."""
@@ -160,15 +173,7 @@ class KafkaSource:
 
     def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
         """Give the records not yet read of each partition, as far as known."""
-        lags = {}
-        for partition in self._ownership.reading & next_offsets.keys():
-            place = TopicPartition(self._topic, partition)
-            known = self._consumer.get_watermark_offsets(place, cached=True)
-            if known[1] >= 0:
-                # The last offsets may be markers of transactions, which no record comes for.
-                reached = max(next_offsets[partition], self._ends.get(partition, 0))
-                lags[partition] = max(0, known[1] - reached)
-        return lags
+        return self._lags.of(self._ownership.reading & next_offsets.keys(), next_offsets)
 
     def close(self) -> None:
         """Leave the group."""
@@ -180,13 +185,6 @@ class KafkaSource:
             for partition, place in sorted(only(places, self._ownership.owned).items())
             if place.offset is not None
         ]
-
-    def _take_note(self, message: Message) -> None:
-        error, partition, offset = message.error(), message.partition(), message.offset()
-        if error is None or error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 public
-            self._complaints.check(error)
-        elif partition is not None and offset is not None:
-            self._ends[partition] = offset
 
 
 def records_of(topic: str, messages: list[Message]) -> Records:

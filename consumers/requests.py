@@ -3,8 +3,8 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
-from typing import TypeVar
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -16,6 +16,9 @@ from metrics.facts import RollbackReason
 _T = TypeVar("_T")
 TIMEOUT_S = 10.0
 LEAVE_TIMEOUT_S = 1.0
+# librdkafka 2.16 may never answer a commit whose coordinator died; one that is merely late comes
+# soon after the brokers are back.
+HANGS_S = 60.0
 CLOSE_TIMEOUT_S = 5.0
 _RETRY_S = 0.1
 
@@ -35,6 +38,18 @@ class Requests:
         self._consumer = consumer
         self._complaints = complaints
         self._background = Background("commit")
+        self._commit_asked: Future[Any] | None = None
+        self._asked_s = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a commit is still not answered: every other call of the client would hang."""
+        return self._commit_asked is not None and not self._commit_asked.done()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait a while for a commit that is not answered."""
+        if self._commit_asked is not None:
+            wait([self._commit_asked], timeout_s)
 
     @contextlib.contextmanager
     def translated(self) -> Iterator[None]:
@@ -46,6 +61,8 @@ class Requests:
 
     def ask(self, request: Callable[[], _T]) -> _T:
         """Ask, and ask again for a while where the broker says that it may help."""
+        if self.is_busy:
+            raise self._unanswered()
         deadline = time.monotonic() + TIMEOUT_S
         while True:
             try:
@@ -68,10 +85,9 @@ class Requests:
 
         Raises
         ------
-        UnansweredError
-            If there is no answer in time: then it may still arrive.
         EpochLostError
-            If it is refused.
+            If it is refused, or not answered in time. Until it is, nothing else can be asked, so
+            that a commit which arrives late is seen before anything is restored.
         """
         for place in self.ask(lambda: self._commit(offsets, in_callback=in_callback)):
             self._complaints.check(place.error)
@@ -85,11 +101,17 @@ class Requests:
             return list(commit(offsets=offsets, asynchronous=False) or [])
         # While a broker hangs, the client's own call does, too, for minutes.
         asked = self._background.submit(lambda: commit(offsets=offsets, asynchronous=False))
+        self._commit_asked, self._asked_s = asked, time.monotonic()
         if wait([asked], TIMEOUT_S).not_done:
-            raise UnansweredError(
-                RollbackReason.COMMIT, f"commit not answered within {TIMEOUT_S:g} s; is Kafka up?"
-            )
+            raise self._unanswered()
         return list(asked.result() or [])
+
+    def _unanswered(self) -> EpochLostError:
+        for_s = time.monotonic() - self._asked_s
+        text = f"a commit is not answered for {for_s:.0f} s; is Kafka up?"
+        if for_s < HANGS_S:
+            return EpochLostError(RollbackReason.COMMIT, text)
+        return UnansweredError(RollbackReason.COMMIT, f"{text} Beginning with a new client")
 
     def leave(self, is_left: Callable[[], bool]) -> None:
         """Leave the group as far as that is possible at once, and let go of the client later."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.chaos.fleet import open_nursery
+from tests.chaos.life import Nest
 from tests.chaos.rounds import settings_for_nursery
-from tests.chaos.trial import Nest
 
 
 @pytest.fixture(scope="session")

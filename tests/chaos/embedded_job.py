@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.brokers.faulty import FaultyBroker
-from tests.chaos.trial import Life, Nest, Trial
+from tests.chaos.life import Life, Nest
+from tests.chaos.trial import Trial
 from tests.jobs import Job
 
 # These brokers take any session time-out, and let a rebalance last a second less than that.

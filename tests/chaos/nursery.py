@@ -24,6 +24,7 @@ from consumers.launcher import main as streamfit
 from consumers.settings import load
 from consumers.warmup import warm_up
 from consumers.wiring import learning_of
+from tests.chaos.sabotage import WAYS
 
 WATCHED = os.WNOHANG | os.WUNTRACED | os.WCONTINUED
 
@@ -56,6 +57,8 @@ def _live(request: Mapping[str, Any]) -> int:
     for source, stream in ((null, 0), (log, 1), (log, 2)):
         os.dup2(source, stream)
     os.environ.update(request["env"])
+    if way := os.environ.get("STREAMFIT_TEST_SABOTAGE"):
+        WAYS[way]()
     sys.argv = ["streamfit", *request["words"]]
     return streamfit()
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.brokers.kafka import Kafka
-from tests.chaos.trial import SHORT_SESSION, Life, Nest, trial
+from tests.chaos.life import Life, Nest
+from tests.chaos.trial import SHORT_SESSION, trial
 
 NEW_PROTOCOL = "kafka.librdkafka.group.protocol=consumer"
 FENCED_WITHIN_S = 10.0

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.brokers.kafka import Kafka
-from tests.chaos.trial import Nest, trial
+from tests.chaos.life import Nest
+from tests.chaos.trial import trial
 
 GRACE_S = 10.0
 
