@@ -10,6 +10,7 @@ import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -85,6 +86,7 @@ class Content:
     state: Mapping[str, bytes]
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the packages that a checkpoint depends on."""
     names = ("streamfit", "scikit-learn", "numpy", "skops")
@@ -95,6 +97,30 @@ def parts_of(content: Content) -> dict[str, bytes]:
     """Give the parts of the zip, by name."""
     state = {name: msgspec.Raw(value) for name, value in content.state.items()}
     return {_MODEL: content.model, _STATE: msgspec.json.encode(state)}
+
+
+def manifest_for(
+    parts: Mapping[str, bytes],
+    *,
+    epoch: int,
+    parent: Pointer | None,
+    topic: tuple[str, str | None],
+    settings: tuple[Mapping[str, Any], str],
+    next_offsets: Mapping[int, int],
+) -> Manifest:
+    """Write down what these parts are; `topic` is with its id, `settings` with their hash."""
+    return Manifest(
+        format=FORMAT,
+        parts={name: digest(part) for name, part in parts.items()},
+        settings_hash=settings[1],
+        settings=dict(settings[0]),
+        epoch=epoch,
+        parent=parent,
+        topic=topic[0],
+        topic_id=topic[1],
+        next_offsets={str(p): offset for p, offset in sorted(next_offsets.items())},
+        versions=versions(),
+    )
 
 
 def pack(manifest: Manifest, parts: Mapping[str, bytes]) -> bytes:

@@ -116,7 +116,6 @@ class Checkpoints:
         self._meaning = meaning
         self._keep = keep
         self._max_bytes = max_bytes
-        self._versions = checkpoint.versions()
         self._known: dict[str, int] = {}
 
     def open(self, *, sweep: bool = True) -> list[str]:
@@ -134,12 +133,7 @@ class Checkpoints:
         lineage: Lineage,
         topic_id: str | None,
     ) -> Pointer:
-        """Write a checkpoint under a new name.
-
-        Returns
-        -------
-        Pointer
-            To be committed with the offsets; until then the checkpoint does not count.
+        """Write a checkpoint under a new name; until its pointer is committed it does not count.
 
         Raises
         ------
@@ -150,17 +144,13 @@ class Checkpoints:
         """
         epoch = lineage.epoch + 1
         parts = checkpoint.parts_of(content)
-        manifest = Manifest(
-            format=checkpoint.FORMAT,
-            parts={name: checkpoint.digest(part) for name, part in parts.items()},
-            settings_hash=self._meaning.hash,
-            settings=dict(self._meaning.settings),
+        manifest = checkpoint.manifest_for(
+            parts,
             epoch=epoch,
             parent=lineage.parent,
-            topic=self.place.topic,
-            topic_id=topic_id,
-            next_offsets={str(p): offset for p, offset in sorted(next_offsets.items())},
-            versions=self._versions,
+            topic=(self.place.topic, topic_id),
+            settings=(self._meaning.settings, self._meaning.hash),
+            next_offsets=next_offsets,
         )
         data = checkpoint.pack(manifest, parts)
         if len(data) > self._max_bytes:

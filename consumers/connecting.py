@@ -44,7 +44,8 @@ from learners.learner import Task
 from metrics.observer import Observer
 from producers.dead_letters import MAX_BYTES, dead_letter
 from producers.encoding import PredictionEncoder
-from producers.sink import KafkaSink, Outputs
+from producers.outputs import Outputs
+from producers.sink import KafkaSink
 from producers.transactional_sink import Transaction, TransactionalSink
 
 CLOSE_TIMEOUT_S = 10.0
@@ -67,28 +68,17 @@ def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) 
     # What is wrong with the model is told before anything connects, and compiled as well.
     warm_up(learning_of(settings), len(settings.schema_.feature_names))
     cluster = Cluster(client_config(settings))
-    topics = cluster.partitions_of(
-        {
-            "input.topic": settings.input.topic,
-            "output.topic": settings.output.topic,
-            "output.dead_letter_topic": settings.dead_letter_topic,
-        }
-    )
+    topics = cluster.partitions_of(settings.topics)
     _check_delivery(settings, cluster)
     outputs = _outputs(settings, cluster, topics)
     source = _source(settings, cluster)
     sink, delivery = _delivery(settings, source, outputs, observer, reach)
+    makers = _makers(settings, sink, topics[settings.output.topic], outputs.max_bytes, reach)
     parts = Parts(
         source=source,
         sink=sink,
         delivery=delivery,
-        restorer=Restorer(
-            source,
-            _makers(settings, sink, topics[settings.output.topic], outputs.max_bytes, reach),
-            policies_of(settings),
-            partitioned=settings.learning.scope == "partition",
-            reach=reach,
-        ),
+        restorer=_restorer(settings, source, makers, reach),
         membership=_membership(settings, cluster),
         observer=observer,
         reach=reach,
@@ -99,6 +89,11 @@ def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) 
         with ends_within(CLOSE_TIMEOUT_S):
             sink.close()
             source.close()
+
+
+def _restorer(settings: Settings, source: KafkaSource, makers: Makers, reach: Reach) -> Restorer:
+    partitioned = settings.learning.scope == "partition"
+    return Restorer(source, makers, policies_of(settings), partitioned=partitioned, reach=reach)
 
 
 def _pace(settings: Settings, report_s: float) -> Pace:

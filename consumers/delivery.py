@@ -7,7 +7,8 @@ from consumers.errors import EpochLostError, KafkaUnreachableError
 from consumers.source import Committed, Source
 from metrics.facts import RollbackReason, TransactionResult
 from metrics.observer import Observer
-from producers.sink import DeliveryError, Sink
+from producers.outputs import DeliveryError
+from producers.sink import Sink
 from producers.transactional_sink import TransactionalSink, TransactionError
 
 TIMEOUT_S = 10.0

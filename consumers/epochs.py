@@ -16,7 +16,8 @@ from consumers.pointer import Pointer
 from consumers.source import Committed
 from metrics.facts import EpochFacts, RollbackReason
 from metrics.observer import Observer
-from producers.sink import DeliveryError, Sink
+from producers.outputs import DeliveryError
+from producers.sink import Sink
 
 _log = logging.getLogger("streamfit.epochs")
 # Well below the 30 s after which a loop that does not turn counts as stuck.

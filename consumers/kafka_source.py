@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka_config import max_poll_s
@@ -91,17 +91,9 @@ class KafkaSource:
                 messages += self._consumer.consume(self._max_batch - 1, 0)
         others = [message for message in messages if message.error() is not None]
         if others:
-            self._take_note(others)
+            self._lags.take_note(others, self._complaints)
             messages = [message for message in messages if message.error() is None]
         return records_of(self._topic, messages) if messages else None
-
-    def _take_note(self, errors: list[Message]) -> None:
-        for message in errors:
-            error = message.error()
-            if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 public
-                self._lags.at_end(message)
-            else:
-                self._complaints.check(error)
 
     def changes(self) -> list[Change]:
         """Give the changes of ownership since the last call."""
@@ -155,7 +147,7 @@ class KafkaSource:
 
     def commit(self, places: Mapping[int, Committed]) -> None:
         """Commit next offsets with their strings."""
-        offsets = self._owned_places(places)
+        offsets = _owned_places(self._topic, places, self._ownership.owned)
         if not offsets:
             raise EpochLostError(RollbackReason.LOST, "none of the partitions is owned any more")
         try:
@@ -169,7 +161,9 @@ class KafkaSource:
 
     def for_transaction(self, places: Mapping[int, Committed]) -> tuple[list[Any], Any]:
         """Give next offsets, and who commits them, as a transaction takes them."""
-        return self._owned_places(places), self._consumer.consumer_group_metadata()
+        return _owned_places(
+            self._topic, places, self._ownership.owned
+        ), self._consumer.consumer_group_metadata()
 
     def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
         """Give the records not yet read of each partition, as far as known."""
@@ -179,12 +173,15 @@ class KafkaSource:
         """Leave the group."""
         self._requests.close()
 
-    def _owned_places(self, places: Mapping[int, Committed]) -> list[TopicPartition]:
-        return [
-            TopicPartition(self._topic, partition, place.offset, place.metadata)
-            for partition, place in sorted(only(places, self._ownership.owned).items())
-            if place.offset is not None
-        ]
+
+def _owned_places(
+    topic: str, places: Mapping[int, Committed], owned: Collection[int]
+) -> list[TopicPartition]:
+    return [
+        TopicPartition(topic, partition, place.offset, place.metadata)
+        for partition, place in sorted(only(places, owned).items())
+        if place.offset is not None
+    ]
 
 
 def records_of(topic: str, messages: list[Message]) -> Records:

@@ -1,8 +1,10 @@
 """How far a reader is behind, as far as its client knows; asks nobody."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from consumers.kafka_errors import Complaints
 
 
 class Lags:
@@ -21,11 +23,14 @@ class Lags:
         self._topic = topic
         self._ends: dict[int, int] = {}
 
-    def at_end(self, message: Message) -> None:
-        """Take the notice that a partition is read to its end."""
-        partition, offset = message.partition(), message.offset()
-        if partition is not None and offset is not None:
-            self._ends[partition] = offset
+    def take_note(self, errors: Sequence[Message], complaints: Complaints) -> None:
+        """Sort messages that are none: ends of partitions from what there is to complain of."""
+        for message in errors:
+            error, partition, offset = message.error(), message.partition(), message.offset()
+            if error is None or error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 public
+                complaints.check(error)
+            elif partition is not None and offset is not None:
+                self._ends[partition] = offset
 
     def forget(self) -> None:
         """Forget them: other places are read from now on."""

@@ -76,7 +76,9 @@ def configure(level: int = logging.INFO, *, as_json: bool | None = None) -> None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     handler.addFilter(RateLimit())
-    logger = logging.getLogger("streamfit")
-    logger.handlers[:] = [handler]
-    logger.setLevel(level)
-    logger.propagate = False
+    logging.captureWarnings(capture=True)  # a client's warning is a line of the log, too
+    for name in ("streamfit", "py.warnings"):
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [handler]
+        logger.setLevel(level)
+        logger.propagate = False

@@ -54,20 +54,14 @@ def open_inspection(settings: Settings, partition: int | None) -> Inspection:
 def open_rollback(
     settings: Settings, partition: int | None
 ) -> Iterator[tuple[Rollback, Callable[[], None]]]:
-    """Connect to go back.
+    """Connect to go back; gives the rollback, and what sees again that nobody is in the group.
 
     Parameters
     ----------
     settings : Settings
+        They name the model.
     partition : int or None
-        Which model, where each partition has its own; else None.
-
-    Yields
-    ------
-    Rollback
-        Plans, and carries out.
-    callable
-        Sees again that nobody is in the group.
+        Which one, where each partition has its own; else None.
 
     Raises
     ------
@@ -91,14 +85,9 @@ def open_rollback(
         learning_of(settings).restore(content)
 
     see_empty()
-    checkpoints = checkpoints_of(settings, scope)
-    offsets = GroupOffsets(
-        consumer_config(config, group, None),
-        topic,
-        _partitions(partition, count),
-        cluster.topic_id(topic),
-    )
-    with closing(offsets):
+    checkpoints, partitions = checkpoints_of(settings, scope), _partitions(partition, count)
+    options = consumer_config(config, group, None)
+    with closing(GroupOffsets(options, topic, partitions, cluster.topic_id(topic))) as offsets:
         edges = Edges(offsets, settings.input.start)
         catalogue, on_gap = _catalogue(settings, checkpoints), settings.learning.on_gap
         yield Rollback(catalogue, checkpoints, offsets, edges, on_gap, fits), see_empty

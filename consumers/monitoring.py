@@ -55,15 +55,7 @@ def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Mo
         If the port is taken, or the model does not fit the settings.
     """
     registry = CollectorRegistry()
-    learner = learner_of(settings)
-    exporter = Exporter(
-        registry,
-        task=learner.task,
-        topic=settings.input.topic,
-        stride=learner.stride,
-        version=versions()["streamfit"],
-        partitioned=settings.learning.scope == "partition",
-    )
+    exporter = _exporter(settings, registry)
     health = Health(stall_after=settings.limits.stall_after.total_seconds())
     host = settings.metrics.host
     server = MetricsServer(registry, health, host, settings.metrics.port, time.monotonic)
@@ -80,3 +72,15 @@ def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Mo
             yield Monitor(Observers([exporter, health, *more]), health.beat, url)
     finally:
         server.close()
+
+
+def _exporter(settings: Settings, registry: CollectorRegistry) -> Exporter:
+    learner = learner_of(settings)
+    return Exporter(
+        registry,
+        task=learner.task,
+        topic=settings.input.topic,
+        stride=learner.stride,
+        version=versions()["streamfit"],
+        partitioned=settings.learning.scope == "partition",
+    )

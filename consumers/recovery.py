@@ -103,10 +103,8 @@ class Recovery:
             whole one before it.
         CheckpointError
             If the checkpoint is of another model, another place or a newer version.
-        KafkaUnreachableError
-            If the broker does not tell all it should.
         OSError
-            If the store does not answer; it may later.
+            If the store does not answer.
         """
         names = self._checkpoints.open(sweep=sweep)
         retrieval = Retrieval(self._checkpoints, names, self._policies.on_damaged)
@@ -116,13 +114,11 @@ class Recovery:
         try:
             whole, wanted = self._agreed(claims, retrieval, edges)
         except Disagreement as reason:
-            on_reset = self._policies.on_reset
-            following = Following(self._checkpoints, retrieval, edges, on_reset)
+            following = Following(self._checkpoints, retrieval, edges, self._policies.on_reset)
             whole, wanted = following.decide(reason, claims)
             highest = max(highest, retrieval.newest_epoch)
-        next_offsets, skipped = without_gaps(
-            edges, self._within_the_end(edges, wanted), self._policies.on_gap
-        )
+        wanted = self._within_the_end(edges, wanted)
+        next_offsets, skipped = without_gaps(edges, wanted, self._policies.on_gap)
         if whole is None:
             return Restart(None, Lineage(None, highest), next_offsets, skipped)
         _tell_what_is_redone(claims, whole, next_offsets)

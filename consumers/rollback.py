@@ -116,12 +116,7 @@ class Rollback:
             If the store does not answer.
         """
         claims = Claims.of(self._offsets.committed(), self._offsets.topic_id())
-        committed = claims.newest
-        if committed is None:
-            raise OffsetsLostError(
-                f"{self._catalogue.place}: no committed offset points to a checkpoint, so there is "
-                "no lineage to go back in; run with learning.on_reset = 'follow_checkpoint'"
-            )
+        committed = self._committed(claims)
         there = self._catalogue.describe(self._catalogue.keys())
         line = follow(committed, there)
         key = choose(wanted, there, line)
@@ -140,6 +135,14 @@ class Rollback:
             walked_by="lineage" if line.holds(key) else "names",
             gone=gone,
         )
+
+    def _committed(self, claims: Claims) -> Pointer:
+        if claims.newest is None:
+            raise OffsetsLostError(
+                f"{self._catalogue.place}: no committed offset points to a checkpoint, so there is "
+                "no lineage to go back in; run with learning.on_reset = 'follow_checkpoint'"
+            )
+        return claims.newest
 
     def carry_out(self, plan: Plan) -> Pointer:
         """Save the copy, commit it, and read back what is committed.

@@ -17,7 +17,7 @@ from consumers.parts import Pace, Parts
 from consumers.reporting import Reports
 from learners.events import Records
 from metrics.facts import RollbackReason, State
-from producers.sink import DeliveryError
+from producers.outputs import DeliveryError
 
 _log = logging.getLogger("streamfit.runner")
 READ_TIMEOUT_S = 0.1
@@ -46,8 +46,7 @@ class Runner:
             parts, pace, self._epochs, self._reports, lambda: self._beat(self._clock())
         )
         self._lanes = self._assignment.lanes
-        self._stopping = False
-        self._paused = False
+        self._stopping = self._paused = False
         self._next_epoch = 0.0
 
     def stop(self) -> None:

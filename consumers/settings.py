@@ -96,13 +96,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _topics_are_told_apart(self) -> "Settings":
-        named = {
-            "input.topic": self.input.topic,
-            "output.topic": self.output.topic,
-            "output.dead_letter_topic": self.dead_letter_topic,
-        }
-        for key, topic in named.items():
-            others = [other for other, name in named.items() if name == topic and other != key]
+        for key, topic in self.topics.items():
+            others = [
+                other for other, name in self.topics.items() if name == topic and other != key
+            ]
             if others:
                 raise PydanticCustomError(
                     "same_topic",
@@ -128,6 +125,15 @@ class Settings(BaseSettings):
                 "15 minutes for 5 of them; set it to 3m or less",
             )
         return self
+
+    @property
+    def topics(self) -> dict[str, str]:
+        """Key to each topic that a run needs."""
+        return {
+            "input.topic": self.input.topic,
+            "output.topic": self.output.topic,
+            "output.dead_letter_topic": self.dead_letter_topic,
+        }
 
     @property
     def dead_letter_topic(self) -> str:

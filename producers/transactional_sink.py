@@ -16,7 +16,8 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from learners.events import Headers
 from producers.asking import Asking
-from producers.sink import DEFINITE, DeliveryError, KafkaSink, Outputs
+from producers.outputs import DEFINITE, DeliveryError, Outputs
+from producers.sink import KafkaSink
 
 _log = logging.getLogger("streamfit.transactions")
 ABORT_TIMEOUT_S = 3.0

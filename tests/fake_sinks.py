@@ -7,7 +7,7 @@ from consumers.failpoints import Reach, nothing
 from consumers.source import Committed
 from producers.dead_letters import DeadLetter
 from producers.encoding import Record
-from producers.sink import DeliveryError
+from producers.outputs import DeliveryError
 from producers.transactional_sink import TransactionError
 from tests.fakes import Cluster, Item
 

@@ -13,7 +13,7 @@ from consumers.kafka_errors import Complaints
 from consumers.kafka_source import KafkaSource
 from consumers.ownership import Ownership
 from producers.dead_letters import undeliverable
-from producers.sink import DeliveryError, Outputs, Reports
+from producers.outputs import DeliveryError, Outputs, Reports
 
 CODES = sorted(
     value

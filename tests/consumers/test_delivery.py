@@ -8,7 +8,7 @@ from consumers.delivery import AtLeastOnce, ExactlyOnce, lost
 from consumers.errors import EpochLostError, KafkaUnreachableError
 from consumers.source import Committed
 from metrics.facts import RollbackReason, TransactionResult
-from producers.sink import DeliveryError
+from producers.outputs import DeliveryError
 from producers.transactional_sink import TransactionalSink, TransactionError
 from tests.fake_sinks import FakeSink, FakeTransactionalSink
 from tests.fakes import Cluster, FakeSource, Item, Recorder

@@ -8,7 +8,7 @@ from consumers.errors import DeadLetterLimitError
 from learners.events import Records
 from learners.model_spec import StepSpec
 from metrics.facts import BatchFacts
-from producers.sink import DeliveryError
+from producers.outputs import DeliveryError
 from tests.fake_sinks import FakeSink
 from tests.fakes import Cluster, Item
 from tests.processes import linear_learner, new_flow, new_learning

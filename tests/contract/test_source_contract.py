@@ -16,7 +16,8 @@ from learners.events import Records
 from metrics.facts import RebalanceEvent
 from producers.dead_letters import DeadLetter
 from producers.encoding import BY_KEY
-from producers.sink import DeliveryError, KafkaSink, Outputs
+from producers.outputs import DeliveryError, Outputs
+from producers.sink import KafkaSink
 from tests.brokers.kafka import Kafka
 
 DEADLINE_S = 30.0

@@ -14,7 +14,7 @@ from consumers.kafka_config import consumer_config
 from consumers.kafka_source import KafkaSource
 from consumers.source import Committed
 from producers.dead_letters import DeadLetter
-from producers.sink import DeliveryError, Outputs
+from producers.outputs import DeliveryError, Outputs
 from producers.transactional_sink import Transaction, TransactionalSink, TransactionError
 from tests.brokers.kafka import Kafka
 
