@@ -15,6 +15,7 @@ from testcontainers.core.docker_client import DockerClient
 from tests.brokers.server import (
     HEAP,
     KAFKA_VERSION,
+    QUICK_START,
     Announce,
     Kind,
     UnavailableError,
@@ -131,7 +132,11 @@ def _container(port: int) -> DockerContainer:
         }
     )
     variables = {f"KAFKA_{key.upper().replace('.', '_')}": text for key, text in settings.items()}
-    container = DockerContainer(IMAGE).with_envs(KAFKA_HEAP_OPTS=" ".join(HEAP), **variables)
+    options = {
+        "KAFKA_HEAP_OPTS": " ".join(HEAP),
+        "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(QUICK_START),
+    }
+    container = DockerContainer(IMAGE).with_envs(**options, **variables)
     # Loopback only. testcontainers types a host port as a number; Docker takes an address as well.
     container.ports[str(port)] = ("127.0.0.1", port)  # type: ignore[assignment]
     return container.with_kwargs(

@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.brokers.server import (
     HEAP,
     KAFKA_VERSION,
+    QUICK_START,
     Announce,
     Kind,
     UnavailableError,
@@ -108,7 +109,7 @@ class MavenServer:
         return folder
 
     def _command(self, *words: str) -> list[str]:
-        return [self._java, *HEAP, "-cp", f"{JARS}/*", *words, "server.properties"]
+        return [self._java, *HEAP, *QUICK_START, "-cp", f"{JARS}/*", *words, "server.properties"]
 
 
 def _java() -> str:

@@ -15,7 +15,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
 from tests.brokers.containers import IMAGE, OWNER
-from tests.brokers.server import HEAP, free_port, properties, wait_until_ready
+from tests.brokers.server import HEAP, QUICK_START, free_port, properties, wait_until_ready
 
 NUMBERS = (1, 2, 3)
 STOP_TIMEOUT_S = 30
@@ -24,7 +24,6 @@ STOP_TIMEOUT_S = 30
 # Java remembers the one for 30 s and the other for 10 s.
 FORGET_NAMES = "-Dsun.net.inetaddr.ttl=0 -Dsun.net.inetaddr.negative.ttl=0"
 # Three Java machines share the processor with the tests: a quick start counts, not a high speed.
-QUICK_START = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 # Beyond those of a single broker.
 SETTINGS = {
@@ -235,7 +234,7 @@ class Node:
         }
         container = DockerContainer(IMAGE).with_envs(
             KAFKA_HEAP_OPTS=" ".join(HEAP),
-            KAFKA_JVM_PERFORMANCE_OPTS=QUICK_START,
+            KAFKA_JVM_PERFORMANCE_OPTS=" ".join(QUICK_START),
             KAFKA_OPTS=FORGET_NAMES,
             **variables,
         )

@@ -18,6 +18,8 @@ Announce = Callable[[str], None]
 
 KAFKA_VERSION = "4.3.0"
 HEAP = ("-Xms128m", "-Xmx384m")
+# A broker lives for minutes here: compiling it well would take more than it gives.
+QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 READY_TIMEOUT_S = 60.0
 
 

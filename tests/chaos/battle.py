@@ -10,7 +10,7 @@ from tests.chaos.killer import Plan
 from tests.chaos.tally import Tally
 from tests.chaos.traffic import Traffic
 
-TICK_S = 0.01
+TICK_S = 0.03
 SAMPLE_S = 0.05
 PATIENCE_S = 60.0
 RANDOM = "random"

@@ -143,11 +143,16 @@ def battery(seed: int, delivery: str, scope: str, kills: int) -> Plan:
     return Plan(chance.getrandbits(32), delivery, scope, 2, faults)
 
 
+def dealt(delivery: str, scope: str) -> tuple[str, ...]:
+    """Give the failpoints of a short run: the two scopes share those of a delivery."""
+    return tuple(points(delivery))[scope == "partition" :: 2]
+
+
 def fixed(seed: int, delivery: str, scope: str) -> Plan:
-    """Plan the short run: a kill at every failpoint, two at any moment, in random order."""
+    """Plan the short run: a kill at each of its failpoints, one at any moment, in random order."""
     chance = random.Random(f"{seed}/{delivery}/{scope}")  # noqa: S311 a plan, not a secret
-    faults = [kill_at(point, chance) for point in points(delivery)]
-    faults += [kill(chance), kill(chance)]
+    faults = [kill_at(point, chance) for point in dealt(delivery, scope)]
+    faults += [kill(chance)]
     chance.shuffle(faults)
     return Plan(chance.getrandbits(32), delivery, scope, 2, tuple(faults), rate=150.0)
 

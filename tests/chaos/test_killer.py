@@ -9,6 +9,7 @@ from tests.chaos.killer import (
     START_POINT,
     Kind,
     battery,
+    dealt,
     fixed,
     mixtures,
     points,
@@ -39,7 +40,7 @@ def test_a_battery_kills_as_often_as_asked_and_at_every_failpoint(
 @pytest.mark.parametrize(("delivery", "scope"), COMBINATIONS)
 def test_the_short_run_kills_at_every_failpoint(delivery: str, scope: str) -> None:
     faults = fixed(1, delivery, scope).faults
-    assert sorted(fault.point for fault in faults if fault.point) == sorted(points(delivery))
+    assert sorted(fault.point for fault in faults if fault.point) == sorted(dealt(delivery, scope))
 
 
 def test_offsets_are_sent_in_transactions_only() -> None:
