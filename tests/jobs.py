@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sklearn.pipeline import Pipeline
 
 COMMAND = str(Path(sys.executable).parent / "streamfit")
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 FEATURES = ("a", "b", "c")
 SETTINGS = """
 [kafka]
