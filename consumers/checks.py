@@ -8,8 +8,9 @@ from uuid import uuid4
 import numpy as np
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from consumers.checkpoints import GLOBAL
-from consumers.cluster import Cluster
+from consumers.checkpoints.recovery import Recovery
+from consumers.checkpoints.series import GLOBAL
+from consumers.checkpoints.store import open_store
 from consumers.errors import (
     CheckpointError,
     DataPolicyError,
@@ -17,12 +18,11 @@ from consumers.errors import (
     SettingsError,
     StreamfitError,
 )
-from consumers.kafka_config import client_config, consumer_config
-from consumers.kafka_source import records_of
-from consumers.positions import GroupPositions
-from consumers.recovery import Recovery
+from consumers.kafka.cluster import Cluster
+from consumers.kafka.config import client_config, consumer_config
+from consumers.kafka.kafka_source import records_of
+from consumers.kafka.positions import GroupPositions
 from consumers.settings import Settings
-from consumers.store import open_store
 from consumers.wiring import (
     checkpoints_of,
     decoder_of,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.checkpoint import versions
+from consumers.checkpoints.checkpoint import versions
 from consumers.commands.check import check
 from consumers.commands.demo import demo
 from consumers.commands.dlq import dlq

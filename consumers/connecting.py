@@ -10,29 +10,29 @@ from contextlib import contextmanager
 from functools import partial
 from uuid import uuid4
 
-from consumers.checkpoint import versions
-from consumers.clocks import Clocks
-from consumers.cluster import Cluster
-from consumers.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from consumers.checkpoints.checkpoint import versions
 from consumers.errors import SettingsError
-from consumers.failpoints import Reach, failpoints
-from consumers.flow import Flow
-from consumers.kafka_config import (
+from consumers.kafka.cluster import Cluster
+from consumers.kafka.config import (
     EMBEDDED,
     client_config,
     consumer_config,
     producer_config,
     revoke_timeout_s,
 )
-from consumers.kafka_source import KafkaSource
-from consumers.learning import Learning
-from consumers.membership import JoinsAtOnce, Membership, StandsBy
-from consumers.parts import Pace, Parts
-from consumers.restoring import Makers, Restorer
-from consumers.runner import Runner
+from consumers.kafka.kafka_source import KafkaSource
+from consumers.kafka.membership import JoinsAtOnce, Membership, StandsBy
+from consumers.loop.clocks import Clocks
+from consumers.loop.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from consumers.loop.failpoints import Reach, failpoints
+from consumers.loop.flow import Flow
+from consumers.loop.learning import Learning
+from consumers.loop.parts import Pace, Parts
+from consumers.loop.restoring import Makers, Restorer
+from consumers.loop.runner import Runner
+from consumers.loop.warmup import warm_up
+from consumers.loop.watchdog import ends_within
 from consumers.settings import Settings, failpoint
-from consumers.warmup import warm_up
-from consumers.watchdog import ends_within
 from consumers.wiring import (
     checkpoints_of,
     decoder_of,

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from consumers.checkpoint import versions
+from consumers.checkpoints.checkpoint import versions
 from consumers.errors import SettingsError
-from consumers.observers import Observers
 from consumers.settings import Settings
-from consumers.stall_watch import StallWatch
+from consumers.views.observers import Observers
+from consumers.views.stall_watch import StallWatch
 from consumers.wiring import learner_of
 from metrics.exporter import Exporter
 from metrics.health import Health

@@ -21,10 +21,9 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from consumers.complaints import explain
-from consumers.errors import SettingsError
-from consumers.overrides import parse_overrides
-from consumers.sections import (
+from consumers.config.complaints import explain
+from consumers.config.overrides import parse_overrides
+from consumers.config.sections import (
     CheckpointSection,
     InputSection,
     KafkaSection,
@@ -35,6 +34,7 @@ from consumers.sections import (
     OutputSection,
     SchemaSection,
 )
+from consumers.errors import SettingsError
 
 PREFIX = "STREAMFIT_"
 # The tests' own variables: they are not settings.

@@ -3,14 +3,14 @@
 No other module but these two names concrete classes.
 """
 
-from consumers.checkpoints import GLOBAL, Checkpoints, Meaning, Place
+from consumers.checkpoints.recovery import Policies
+from consumers.checkpoints.series import GLOBAL, Checkpoints, Meaning, Place
+from consumers.checkpoints.store import open_store
 from consumers.errors import SettingsError
-from consumers.failpoints import Reach, nothing
-from consumers.learning import Learning
-from consumers.limits import DeadLetterLimits
-from consumers.recovery import Policies
+from consumers.loop.failpoints import Reach, nothing
+from consumers.loop.learning import Learning
+from consumers.loop.limits import DeadLetterLimits
 from consumers.settings import Settings
-from consumers.store import open_store
 from learners.decoding import JsonDecoder
 from learners.factory import make_learner
 from learners.guard import Guard

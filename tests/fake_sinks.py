@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from consumers.failpoints import Reach, nothing
-from consumers.source import Committed
+from consumers.kafka.source import Committed
+from consumers.loop.failpoints import Reach, nothing
 from producers.dead_letters import DeadLetter
 from producers.encoding import Record
 from producers.outputs import DeliveryError

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from consumers.errors import EpochLostError, InstanceHeldError, PostponedError, UnansweredError
-from consumers.source import Change, Committed, only
+from consumers.kafka.source import Change, Committed, only
 from learners.events import Records
 from metrics.facts import (
     BatchFacts,

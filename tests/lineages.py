@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from consumers.checkpoint import Content
-from consumers.checkpoints import GLOBAL, Checkpoints, Lineage, Meaning, Place
+from consumers.checkpoints.checkpoint import Content
+from consumers.checkpoints.pointer import Pointer
+from consumers.checkpoints.recovery import Policies, Recovery, Restart
+from consumers.checkpoints.series import GLOBAL, Checkpoints, Lineage, Meaning, Place
+from consumers.checkpoints.store import LocalStore, Store
 from consumers.errors import CheckpointError
-from consumers.pointer import Pointer
-from consumers.recovery import Policies, Recovery, Restart
-from consumers.source import Committed
-from consumers.store import LocalStore, Store
+from consumers.kafka.source import Committed
 
 SETTINGS = {"model": {"steps": [{"use": "SGDClassifier"}]}}
 

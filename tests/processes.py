@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
 
-from consumers.checkpoints import Checkpoints
-from consumers.clocks import Clocks
-from consumers.delivery import AtLeastOnce, Delivery, ExactlyOnce
-from consumers.failpoints import Reach, nothing
-from consumers.flow import Flow
-from consumers.learning import Learning
-from consumers.limits import DeadLetterLimits
-from consumers.membership import JoinsAtOnce, Membership
-from consumers.parts import Pace, Parts
-from consumers.recovery import Policies
-from consumers.restoring import Makers, Restorer
-from consumers.runner import Runner
+from consumers.checkpoints.recovery import Policies
+from consumers.checkpoints.series import Checkpoints
+from consumers.kafka.membership import JoinsAtOnce, Membership
+from consumers.loop.clocks import Clocks
+from consumers.loop.delivery import AtLeastOnce, Delivery, ExactlyOnce
+from consumers.loop.failpoints import Reach, nothing
+from consumers.loop.flow import Flow
+from consumers.loop.learning import Learning
+from consumers.loop.limits import DeadLetterLimits
+from consumers.loop.parts import Pace, Parts
+from consumers.loop.restoring import Makers, Restorer
+from consumers.loop.runner import Runner
 from learners.decoding import JsonDecoder
 from learners.general import GeneralLearner
 from learners.learner import Learner, Task

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from consumers.pointer import Pointer, from_metadata
+from consumers.checkpoints.pointer import Pointer, from_metadata
 from learners.events import EventBatch, Predictions
 from learners.learner import LearnerSnapshot, Task
 from tests.fakes import Cluster

@@ -6,9 +6,9 @@ import sys
 import msgspec
 import typer
 
-from consumers import logs
 from consumers.commands.options import AsJson, File, Overrides
 from consumers.settings import load
+from consumers.views import logs
 
 
 def check(file: File, overrides: Overrides = None, *, as_json: AsJson = False) -> None:

@@ -10,10 +10,10 @@ import msgspec
 import typer
 from rich.console import Console
 
-from consumers import logs
 from consumers.commands.options import AsJson, Overrides
-from consumers.plot import check_path, draw
-from consumers.signals import StopWish
+from consumers.loop.signals import StopWish
+from consumers.views import logs
+from consumers.views.plot import check_path, draw
 
 Rate = Annotated[
     float | None,
@@ -48,7 +48,7 @@ def demo(
     # Loading scikit-learn and numba takes a second.
     from consumers.commands.demo_run import DemoRun  # noqa: PLC0415
     from consumers.connecting import open_runner  # noqa: PLC0415
-    from consumers.demo import DemoOptions, demo_settings  # noqa: PLC0415
+    from consumers.demo.job import DemoOptions, demo_settings  # noqa: PLC0415
     from consumers.monitoring import monitoring  # noqa: PLC0415
 
     if rate is None and not as_json:

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from consumers.countdown import Countdown, Milestones
-from consumers.demo import DemoOptions, Replayer
+from consumers.demo.countdown import Countdown, Milestones
+from consumers.demo.job import DemoOptions, Replayer
 from consumers.errors import KafkaUnreachableError
-from consumers.history import History
-from consumers.live import LiveView
-from consumers.runner import Runner
+from consumers.loop.runner import Runner
 from consumers.settings import Settings
-from consumers.summary import Summary, summarise, summary_table
+from consumers.views.history import History
+from consumers.views.live import LiveView
+from consumers.views.summary import Summary, summarise, summary_table
 from metrics.observer import Observer
 
 NEXT = (

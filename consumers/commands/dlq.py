@@ -7,14 +7,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumers import logs
 from consumers.commands.dlq_options import Reasons, Since, Stages, filters_of, note
 from consumers.commands.dlq_progress import ReadingProgress
 from consumers.commands.dlq_replay import replay
 from consumers.commands.options import AsJson, File, Overrides
-from consumers.dead_letter_access import open_topic
-from consumers.dead_letter_reading import newest_first, oldest_first
-from consumers.dead_letter_views import (
+from consumers.dead_letters.access import open_topic
+from consumers.dead_letters.filters import Filters
+from consumers.dead_letters.harmless import json_line
+from consumers.dead_letters.letters import Letter, Stored, read_letter
+from consumers.dead_letters.reading import newest_first, oldest_first
+from consumers.dead_letters.views import (
     SHOWN_BYTES,
     Count,
     count_json,
@@ -24,10 +26,8 @@ from consumers.dead_letter_views import (
     letter_lines,
 )
 from consumers.errors import SettingsError
-from consumers.harmless import json_line
-from consumers.letter_filters import Filters
-from consumers.letters import Letter, Stored, read_letter
 from consumers.settings import Settings, load
+from consumers.views import logs
 
 LIMIT = 20
 

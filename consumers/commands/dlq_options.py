@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from consumers.letter_filters import Filters, parse_filters
+from consumers.dead_letters.filters import Filters, parse_filters
 
 Stages = Annotated[
     list[str] | None,

@@ -7,8 +7,8 @@ from typing import Self
 
 from rich.console import Console
 
-from consumers.dead_letter_reading import Read
-from consumers.letters import Stored
+from consumers.dead_letters.letters import Stored
+from consumers.dead_letters.reading import Read
 
 _TELL_EVERY = 1000  # records
 _LINE_EVERY_S = 5.0

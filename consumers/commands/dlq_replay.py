@@ -8,20 +8,20 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from consumers import logs
 from consumers.commands.dlq_options import Reasons, Since, Stages, filters_of
 from consumers.commands.dlq_progress import ReadingProgress
 from consumers.commands.options import AsJson, File, Overrides
-from consumers.dead_letter_access import begun_at, open_both, replay_of, single
-from consumers.dead_letter_reading import oldest_first
-from consumers.dead_letter_views import outcome_json, outcome_lines
+from consumers.dead_letters.access import begun_at, open_both, replay_of, single
+from consumers.dead_letters.filters import Filters, parse_begins, parse_positions
+from consumers.dead_letters.harmless import json_line
+from consumers.dead_letters.letters import Position
+from consumers.dead_letters.outcome import Outcome, Target
+from consumers.dead_letters.reading import oldest_first
+from consumers.dead_letters.views import outcome_json, outcome_lines
 from consumers.errors import DataPolicyError, SettingsError
-from consumers.harmless import json_line
-from consumers.letter_filters import Filters, parse_begins, parse_positions
-from consumers.letters import Position
-from consumers.replay_outcome import Outcome, Target
+from consumers.loop.signals import StopWish
 from consumers.settings import Settings, load
-from consumers.signals import StopWish
+from consumers.views import logs
 
 Singles = Annotated[
     list[str] | None,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from consumers.config.starter import STARTER
 from consumers.errors import SettingsError
-from consumers.starter import STARTER
 
 Target = Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")]

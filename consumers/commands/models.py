@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consumers import logs
+from consumers.checkpoints.store_errors import masked
 from consumers.commands.models_options import (
     PartitionNumber,
     Wanted,
@@ -18,11 +18,11 @@ from consumers.commands.models_rollback import rollback
 from consumers.commands.options import AsJson, File, Overrides
 from consumers.errors import DataPolicyError, SettingsError
 from consumers.settings import Settings, load
-from consumers.store_errors import masked
+from consumers.views import logs
 
 if TYPE_CHECKING:  # loading it takes a second: settings that are wrong are told before
-    from consumers.inspection import Inspection
-    from consumers.model_reports import Verdict
+    from consumers.models.inspection import Inspection
+    from consumers.models.reports import Verdict
 
 All = Annotated[bool, typer.Option("--all", help="All that are in the store.")]
 To = Annotated[
@@ -47,7 +47,7 @@ def list_(
 ) -> None:
     """List the checkpoints in the store, the newest first."""
     settings, inspection = _open(file, overrides, partition)
-    from consumers.models_view import listing  # noqa: PLC0415 - see TYPE_CHECKING above
+    from consumers.models.views import listing  # noqa: PLC0415 - see TYPE_CHECKING above
 
     with store_told():
         rows = inspection.rows()
@@ -79,7 +79,7 @@ def show(
 ) -> None:
     """Show one checkpoint: offsets, versions, settings, steps, and the scores as they stood."""
     settings, inspection = _open(file, overrides, partition)
-    from consumers.models_view import facts  # noqa: PLC0415 - see TYPE_CHECKING above
+    from consumers.models.views import facts  # noqa: PLC0415 - see TYPE_CHECKING above
     from consumers.wiring import learning_of  # noqa: PLC0415
 
     with store_told():
@@ -134,13 +134,13 @@ def export(
     overrides: Overrides = None,
 ) -> None:
     """Write the scikit-learn pipeline of a checkpoint to a file that skops opens."""
-    from consumers.model_files import require_free, write_whole  # noqa: PLC0415 - see above
+    from consumers.models.files import require_free, write_whole  # noqa: PLC0415 - see above
 
     settings = load(file, overrides or ())
     require_free(to, force=force)
     inspection = _inspect(settings, partition)
-    from consumers.inspection import steps_of  # noqa: PLC0415 - see TYPE_CHECKING above
-    from consumers.models import learner_state  # noqa: PLC0415
+    from consumers.models.inspection import steps_of  # noqa: PLC0415 - see TYPE_CHECKING above
+    from consumers.models.stored import learner_state  # noqa: PLC0415
 
     with store_told():
         stored = inspection.catalogue.read(inspection.find(wanted, inspection.described()))
@@ -171,7 +171,7 @@ def _open(
 
 def _inspect(settings: Settings, partition: int | None) -> "Inspection":
     logs.configure(logging.CRITICAL)  # what librdkafka would say is in the errors
-    from consumers.model_access import open_inspection  # noqa: PLC0415 - see TYPE_CHECKING above
+    from consumers.models.access import open_inspection  # noqa: PLC0415 - see TYPE_CHECKING above
 
     with store_told():
         return open_inspection(settings, partition)

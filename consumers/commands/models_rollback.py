@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from consumers import logs
 from consumers.commands.models_options import PartitionNumber, note, store_told, write_json
 from consumers.commands.options import AsJson, File, Overrides
 from consumers.settings import load
+from consumers.views import logs
 
 if TYPE_CHECKING:  # loading it takes a second: settings that are wrong are told before
-    from consumers.pointer import Pointer
-    from consumers.rollback import Plan
+    from consumers.checkpoints.pointer import Pointer
+    from consumers.models.rollback import Plan
 
 Target = Annotated[
     str,
@@ -39,7 +39,7 @@ def rollback(
     """
     settings = load(file, overrides or ())
     logs.configure(logging.CRITICAL)  # what librdkafka would say is in the errors
-    from consumers.model_access import open_rollback  # noqa: PLC0415 - see TYPE_CHECKING above
+    from consumers.models.access import open_rollback  # noqa: PLC0415 - see TYPE_CHECKING above
 
     with store_told(), open_rollback(settings, partition) as (going_back, see_empty):
         plan = going_back.plan(target)

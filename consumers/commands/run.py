@@ -4,11 +4,11 @@ import gc
 import logging
 import time
 
-from consumers import logs
 from consumers.commands.options import File, Overrides
-from consumers.narrator import Narrator
+from consumers.loop.signals import StopWish
 from consumers.settings import Settings, load
-from consumers.signals import StopWish
+from consumers.views import logs
+from consumers.views.narrator import Narrator
 
 _log = logging.getLogger("streamfit.run")
 

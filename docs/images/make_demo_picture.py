@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from consumers import logs
 from consumers.commands.demo_run import DemoRun
 from consumers.connecting import open_runner
-from consumers.demo import DemoOptions, demo_settings
-from consumers.live import Frame
+from consumers.demo.job import DemoOptions, demo_settings
 from consumers.monitoring import monitoring
-from consumers.summary import summary_table
+from consumers.views import logs
+from consumers.views.live import Frame
+from consumers.views.summary import summary_table
 
 COLUMNS, LINES = 84, 23
 # As rich's own, without the web font that it would load.

@@ -1,7 +1,7 @@
 """A cluster inside the test process that fails on demand: librdkafka's mock cluster, by ctypes.
 
-The program's own embedded broker, without faults, is `consumers.embedded`; real brokers that are
-killed and cut off are in `cluster`.
+The program's own embedded broker, without faults, is `consumers.demo.embedded`; real brokers that
+are killed and cut off are in `cluster`.
 """
 
 import ctypes
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 from typing import Any, Self
 
-from consumers.embedded import EmbeddedBrokerError, bind, find_librdkafka
+from consumers.demo.embedded import EmbeddedBrokerError, bind, find_librdkafka
 from tests.brokers.server import UnavailableError
 
 ALL_BROKERS = -1

@@ -6,7 +6,7 @@ import time
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from consumers.embedded import EmbeddedBrokerError
+from consumers.demo.embedded import EmbeddedBrokerError
 from tests.brokers import faulty
 from tests.brokers.faulty import Api, Coordinator, FaultyBroker
 from tests.brokers.server import UnavailableError

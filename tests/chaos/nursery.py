@@ -21,8 +21,8 @@ from typing import Any
 
 from consumers.commands import run as _imported_for_the_children  # noqa: F401 the purpose of it all
 from consumers.launcher import main as streamfit
+from consumers.loop.warmup import warm_up
 from consumers.settings import load
-from consumers.warmup import warm_up
 from consumers.wiring import learning_of
 from tests.chaos.sabotage import WAYS
 

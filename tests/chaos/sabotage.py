@@ -6,11 +6,11 @@ A replica is broken by the environment, `STREAMFIT_TEST_SABOTAGE=<name of a func
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from consumers import kafka_source
-from consumers.assignment import Assignment
-from consumers.lanes import Lanes
-from consumers.source import Committed
-from consumers.store import LocalStore
+from consumers.checkpoints.store import LocalStore
+from consumers.kafka import kafka_source
+from consumers.kafka.source import Committed
+from consumers.loop.assignment import Assignment
+from consumers.loop.lanes import Lanes
 from learners.events import Records
 from producers.sink import KafkaSink
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from consumers.kafka_config import consumer_config
-from consumers.kafka_source import KafkaSource
-from consumers.source import Committed
+from consumers.kafka.config import consumer_config
+from consumers.kafka.kafka_source import KafkaSource
+from consumers.kafka.source import Committed
 from tests.brokers.faulty import Api, Coordinator, FaultyBroker
 from tests.chaos.embedded_job import embedded_trial, started
 from tests.chaos.life import Nest

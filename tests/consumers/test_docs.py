@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import typer
 
-from consumers.checkpoints import Lineage
+from consumers.checkpoints.series import Lineage
 from consumers.cli import app
 from consumers.settings import Settings, load
 from consumers.wiring import checkpoints_of, decoder_of, learning_of

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from consumers.commands.produce import produce, split_arguments
 from consumers.commands.produce_progress import ReplayProgress
-from consumers.embedded import EmbeddedBroker
+from consumers.demo.embedded import EmbeddedBroker
 from consumers.errors import KafkaUnreachableError, SettingsError
 from producers import topics
 

@@ -7,11 +7,11 @@ from contextlib import closing
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from consumers.embedded import EmbeddedBroker
+from consumers.demo.embedded import EmbeddedBroker
 from consumers.errors import EpochLostError, StreamfitError
-from consumers.kafka_config import EMBEDDED, consumer_config
-from consumers.kafka_source import KafkaSource
-from consumers.source import Committed
+from consumers.kafka.config import EMBEDDED, consumer_config
+from consumers.kafka.kafka_source import KafkaSource
+from consumers.kafka.source import Committed
 from learners.events import Records
 from metrics.facts import RebalanceEvent
 from producers.dead_letters import DeadLetter

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
+from consumers.checkpoints.store import LocalStore, Reach, Store, open_store
 from consumers.errors import CheckpointError
-from consumers.store import LocalStore, Reach, Store, open_store
 from tests.s3 import S3Server, running_s3
 
 LIMIT = 1_000  # bytes a test reads at most

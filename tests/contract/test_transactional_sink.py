@@ -10,9 +10,9 @@ from contextlib import ExitStack, closing, suppress
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from consumers.kafka_config import consumer_config
-from consumers.kafka_source import KafkaSource
-from consumers.source import Committed
+from consumers.kafka.config import consumer_config
+from consumers.kafka.kafka_source import KafkaSource
+from consumers.kafka.source import Committed
 from producers.dead_letters import DeadLetter
 from producers.outputs import DeliveryError, Outputs
 from producers.transactional_sink import Transaction, TransactionalSink, TransactionError

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from consumers.kafka_errors import passes
+from consumers.kafka.failures import passes
 from tests.brokers.kafka import Kafka
 
 TIMEOUT_S = 30.0

@@ -254,7 +254,7 @@ def test_an_orphan_is_marked_and_not_gone_back_to(kafka: Kafka, tmp_path: Path) 
 def test_with_kafka_away_the_store_still_tells(
     kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("consumers.cluster.TIMEOUT_S", 0.5)
+    monkeypatch.setattr("consumers.kafka.cluster.TIMEOUT_S", 0.5)
     job = Job(kafka, tmp_path)
     ran_twice(job)
     away = ("--set", "kafka.bootstrap_servers=127.0.0.1:1")

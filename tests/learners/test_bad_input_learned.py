@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from consumers.errors import DeadLetterLimitError
-from consumers.limits import DeadLetterLimits
+from consumers.loop.limits import DeadLetterLimits
 from learners.decoding import JsonDecoder
 from learners.events import Headers
 from learners.model_spec import StepSpec

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from consumers.embedded import EmbeddedBroker
+from consumers.demo.embedded import EmbeddedBroker
 from producers.mapping import Record
 from producers.pacing import Pace
 from producers.replay import Replay, ReplayError, ReplayOptions, open_producer

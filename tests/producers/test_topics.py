@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from consumers.embedded import EmbeddedBroker
+from consumers.demo.embedded import EmbeddedBroker
 from producers import topics
 from producers.replay import open_producer
 from producers.topics import LastError, Topic, TopicError, find_topic

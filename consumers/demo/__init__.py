@@ -1,0 +1,1 @@
+"""The demo: its job, its broker inside the process, its broken records."""

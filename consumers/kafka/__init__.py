@@ -1,0 +1,1 @@
+"""What the program asks of Kafka: reading, groups, offsets, topics, and what errors mean."""

@@ -1,0 +1,203 @@
+"""A source that reads a Kafka topic by confluent-kafka."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import numpy as np
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
+from consumers.kafka.config import max_poll_s
+from consumers.kafka.failures import SLOW, Complaints
+from consumers.kafka.lags import Lags
+from consumers.kafka.ownership import Ownership
+from consumers.kafka.positions import committed_of
+from consumers.kafka.requests import TIMEOUT_S, Requests
+from consumers.kafka.source import Change, Committed, only
+from learners.events import Headers, Records
+from metrics.facts import RollbackReason
+
+_log = logging.getLogger("streamfit.source")
+
+
+class KafkaSource:
+    """Reads one topic as a member of a consumer group.
+
+    Parameters
+    ----------
+    config : mapping
+        What `kafka_config.consumer_config` gave.
+    topic : str
+        The input topic.
+    max_batch : int
+        Most records that one read gives.
+    topic_id : callable
+        Asks for the broker's id of the topic.
+    """
+
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        topic: str,
+        max_batch: int,
+        topic_id: Callable[[], str | None],
+    ) -> None:
+        self._config = dict(config)
+        self._topic = topic
+        self._max_batch = max_batch
+        self.topic_id = topic_id
+        self._complaints = Complaints(topic)
+        self._max_poll_s = max_poll_s(self._config)
+        self._read_s = time.monotonic()
+        self._join()
+
+    def _join(self) -> None:
+        self._consumer = Consumer({**self._config, "error_cb": self._complaints}, logger=_log)
+        self._ownership = Ownership(self._consumer, self._topic)
+        self._lags = Lags(self._consumer, self._topic)
+        self._requests = Requests(self._consumer, self._complaints)
+
+    def subscribe(self, on_revoke: Callable[[frozenset[int]], None]) -> None:
+        """Join the group."""
+        with self._requests.translated():
+            self._ownership.subscribe(on_revoke)
+
+    def unsubscribe(self) -> None:
+        """Leave the group, and stay ready to join again."""
+        with self._requests.translated():
+            self._consumer.unsubscribe()
+
+    def rejoin(self) -> None:
+        """Begin anew with a new client."""
+        ownership = self._ownership
+        self._requests.leave(lambda: not ownership.owned)
+        self._join()
+
+    def read(self, timeout_s: float) -> Records | None:
+        """Wait for a first record, then take what is already there."""
+        self._read_s = time.monotonic()
+        if self._requests.is_busy:
+            self._requests.wait(timeout_s)
+            return None
+        # A callback that raised has destroyed what was fetched: going back reads it again.
+        with self._requests.translated():
+            first = self._consumer.poll(timeout_s)
+            if first is None:
+                return None
+            messages = [first]
+            if self._max_batch > 1:
+                messages += self._consumer.consume(self._max_batch - 1, 0)
+        others = [message for message in messages if message.error() is not None]
+        if others:
+            self._lags.take_note(others, self._complaints)
+            messages = [message for message in messages if message.error() is None]
+        return records_of(self._topic, messages) if messages else None
+
+    def changes(self) -> list[Change]:
+        """Give the changes of ownership since the last call."""
+        return self._ownership.take_changes()
+
+    def owned(self) -> frozenset[int]:
+        """Partitions that this member owns now."""
+        return frozenset(self._ownership.owned)
+
+    def partitions(self) -> frozenset[int]:
+        """All partitions of the topic."""
+        metadata = self._requests.ask(
+            lambda: self._consumer.list_topics(self._topic, timeout=TIMEOUT_S)
+        )
+        topic = metadata.topics[self._topic]
+        if topic.error is not None or not topic.partitions:
+            why = topic.error.str() if topic.error else "no partitions"
+            raise KafkaUnreachableError(
+                f"input.topic = {self._topic!r}: {why}; create the topic, or name another"
+            )
+        return frozenset(topic.partitions)
+
+    def committed(self) -> dict[int, Committed]:
+        """Ask what the group has committed for every owned partition."""
+        owned = self._ownership.owned
+        found: dict[int, Committed] = self._requests.ask(
+            lambda: committed_of(self._consumer, self._topic, owned)
+        )
+        return found
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """Give the first offset that is still there, and the one after the last."""
+        place = TopicPartition(self._topic, partition)
+        low, high = self._requests.ask(
+            lambda: self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+        )
+        return int(low), int(high)
+
+    def assign(self, next_offsets: Mapping[int, int]) -> None:
+        """Read these partitions from these offsets, and no others."""
+        if self._requests.is_busy:  # then nothing is read until it is asked again
+            return
+        with self._requests.translated():
+            self._ownership.read_from(next_offsets)
+        self._lags.forget()
+
+    def hold(self, *, on: bool) -> None:
+        """Stop reading for now, or go on where it stopped."""
+        with self._requests.translated():
+            self._ownership.hold(on=on)
+
+    def commit(self, places: Mapping[int, Committed]) -> None:
+        """Commit next offsets with their strings."""
+        offsets = _owned_places(self._topic, places, self._ownership.owned)
+        if not offsets:
+            raise EpochLostError(RollbackReason.LOST, "none of the partitions is owned any more")
+        try:
+            self._requests.commit(offsets, in_callback=self._ownership.is_revoking)
+        except FencedError as error:
+            # A client that was not polled in time leaves the group and joins anew by itself: then
+            # a static member is fenced by its own successor.
+            if time.monotonic() - self._read_s < self._max_poll_s:
+                raise
+            raise EpochLostError(RollbackReason.LOST, SLOW) from error
+
+    def for_transaction(self, places: Mapping[int, Committed]) -> tuple[list[Any], Any]:
+        """Give next offsets, and who commits them, as a transaction takes them."""
+        return _owned_places(
+            self._topic, places, self._ownership.owned
+        ), self._consumer.consumer_group_metadata()
+
+    def lag(self, next_offsets: Mapping[int, int]) -> dict[int, int]:
+        """Give the records not yet read of each partition, as far as known."""
+        return self._lags.of(self._ownership.reading & next_offsets.keys(), next_offsets)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._requests.close()
+
+
+def _owned_places(
+    topic: str, places: Mapping[int, Committed], owned: Collection[int]
+) -> list[TopicPartition]:
+    return [
+        TopicPartition(topic, partition, place.offset, place.metadata)
+        for partition, place in sorted(only(places, owned).items())
+        if place.offset is not None
+    ]
+
+
+def records_of(topic: str, messages: list[Message]) -> Records:
+    """Put polled messages into columns; none of them may be an error."""
+    count = len(messages)
+
+    def headers(row: int) -> Headers:
+        found = messages[row].headers() or []
+        return list(found.items()) if isinstance(found, dict) else list(found)
+
+    return Records(
+        topic=topic,
+        values=[message.value() for message in messages],
+        keys=[message.key() for message in messages],
+        partitions=np.fromiter((m.partition() for m in messages), np.int64, count),
+        offsets=np.fromiter((m.offset() for m in messages), np.int64, count),
+        time_ms=np.fromiter((m.timestamp()[1] for m in messages), np.int64, count),
+        headers=headers,
+    )

@@ -1,0 +1,141 @@
+"""Requests of a consumer that end in time: asked again while that may help, never waited for."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from consumers.errors import EpochLostError, UnansweredError
+from consumers.kafka.background import Background
+from consumers.kafka.failures import Complaints, passes
+from metrics.facts import RollbackReason
+
+_T = TypeVar("_T")
+TIMEOUT_S = 10.0
+LEAVE_TIMEOUT_S = 1.0
+# librdkafka 2.16 may never answer a commit whose coordinator died; one that is merely late comes
+# soon after the brokers are back.
+HANGS_S = 60.0
+CLOSE_TIMEOUT_S = 5.0
+_RETRY_S = 0.1
+
+
+class Requests:
+    """Asks the broker by one client, and tells in the program's own errors what failed.
+
+    Parameters
+    ----------
+    consumer : Consumer
+        The client.
+    complaints : Complaints
+        Knows what its errors mean.
+    """
+
+    def __init__(self, consumer: Consumer, complaints: Complaints) -> None:
+        self._consumer = consumer
+        self._complaints = complaints
+        self._background = Background("commit")
+        self._commit_asked: Future[Any] | None = None
+        self._asked_s = 0.0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a commit is still not answered: every other call of the client would hang."""
+        return self._commit_asked is not None and not self._commit_asked.done()
+
+    def wait(self, timeout_s: float) -> None:
+        """Wait a while for a commit that is not answered."""
+        if self._commit_asked is not None:
+            wait([self._commit_asked], timeout_s)
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Raise what the client raises in the block as an error of the program."""
+        try:
+            yield
+        except KafkaException as error:
+            raise self._complaints.lost(error) from None
+
+    def ask(self, request: Callable[[], _T]) -> _T:
+        """Ask, and ask again for a while where the broker says that it may help."""
+        if self.is_busy:
+            raise self._unanswered()
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return request()
+            except KafkaException as error:
+                if not passes(error) or time.monotonic() > deadline:
+                    raise self._complaints.lost(error) from None
+                time.sleep(_RETRY_S)
+
+    def commit(self, offsets: list[TopicPartition], *, in_callback: bool) -> None:
+        """Commit offsets, and wait until it is done.
+
+        Parameters
+        ----------
+        offsets : list of TopicPartition
+            What to commit.
+        in_callback : bool
+            Whether a callback of the client is under way: until it returns, the client answers no
+            other thread than the one that it runs in.
+
+        Raises
+        ------
+        EpochLostError
+            If it is refused, or not answered in time. Until it is, nothing else can be asked, so
+            that a commit which arrives late is seen before anything is restored.
+        """
+        for place in self.ask(lambda: self._commit(offsets, in_callback=in_callback)):
+            self._complaints.check(place.error)
+            if place.error is not None:
+                text = f"commit refused: {place.error.str()}"
+                raise EpochLostError(RollbackReason.COMMIT, text)
+
+    def _commit(self, offsets: list[TopicPartition], *, in_callback: bool) -> list[TopicPartition]:
+        commit = self._consumer.commit
+        if in_callback:
+            return list(commit(offsets=offsets, asynchronous=False) or [])
+        # While a broker hangs, the client's own call does, too, for minutes.
+        asked = self._background.submit(lambda: commit(offsets=offsets, asynchronous=False))
+        self._commit_asked, self._asked_s = asked, time.monotonic()
+        if wait([asked], TIMEOUT_S).not_done:
+            raise self._unanswered()
+        return list(asked.result() or [])
+
+    def _unanswered(self) -> EpochLostError:
+        for_s = time.monotonic() - self._asked_s
+        text = f"a commit is not answered for {for_s:.0f} s; is Kafka up?"
+        if for_s < HANGS_S:
+            return EpochLostError(RollbackReason.COMMIT, text)
+        return UnansweredError(RollbackReason.COMMIT, f"{text} Beginning with a new client")
+
+    def leave(self, is_left: Callable[[], bool]) -> None:
+        """Leave the group as far as that is possible at once, and let go of the client later."""
+        leaving = Background("leave")
+        left = leaving.submit(self._unsubscribe)
+        leaving.close()
+        deadline = time.monotonic() + LEAVE_TIMEOUT_S
+        # The client takes one call after the other: behind a commit that hangs each of them hangs.
+        if left in wait([left], LEAVE_TIMEOUT_S).done:
+            while not is_left() and time.monotonic() < deadline:
+                self._consumer.poll(_RETRY_S)
+        # The close of a client after a fatal error may hang for good, and must not overtake a
+        # commit that hangs.
+        self._background.submit(self._consumer.close)
+        self._background.close()
+
+    def _unsubscribe(self) -> None:
+        with contextlib.suppress(KafkaException):  # a client that has failed for good
+            # It would go on as a member of the group while a commit hangs.
+            self._consumer.unsubscribe()
+
+    def close(self) -> None:
+        """Close the client; one that hangs, as after a fatal error, is left behind."""
+        closed = self._background.submit(self._consumer.close)
+        self._background.close()
+        if closed in wait([closed], CLOSE_TIMEOUT_S).done:
+            closed.result()

@@ -1,0 +1,1 @@
+"""The loop: read, learn, emit, and every epoch make it permanent."""

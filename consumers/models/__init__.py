@@ -1,0 +1,1 @@
+"""What the `models` commands do: look at checkpoints, export a model, roll a group back."""

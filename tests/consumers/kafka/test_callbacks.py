@@ -1,0 +1,88 @@
+"""Callbacks of the client: an exception in one destroys fetched records, so none may get out."""
+
+import time
+from contextlib import closing
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from consumers.demo.embedded import EmbeddedBroker
+from consumers.errors import EpochLostError
+from consumers.kafka.config import EMBEDDED, consumer_config
+from consumers.kafka.failures import Complaints
+from consumers.kafka.kafka_source import KafkaSource
+from consumers.kafka.ownership import Ownership
+from producers.dead_letters import undeliverable
+from producers.outputs import DeliveryError, Outputs, Reports
+
+CODES = sorted(
+    value
+    for name in dir(KafkaError)
+    if name.isupper() and isinstance(value := getattr(KafkaError, name), int)
+)
+
+
+class Message:
+    """What a delivery report is given."""
+
+    def __init__(self, topic: str, value: bytes | None) -> None:
+        self._topic, self._value = topic, value
+
+    def topic(self) -> str:
+        return self._topic
+
+    def key(self) -> bytes | None:
+        return None
+
+    def value(self) -> bytes | None:
+        return self._value
+
+
+def read_on(source: KafkaSource) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        source.read(0.1)
+
+
+def test_row_41_a_clients_complaint_raises_for_no_error_there_is() -> None:
+    complaints = Complaints("events")
+    for code in CODES:
+        complaints(KafkaError(code))
+    assert complaints.last
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b'{"partition":"x"}', b"\xff"])
+def test_row_41_a_delivery_report_raises_for_no_error_and_no_record(value: bytes | None) -> None:
+    reports = Reports(Outputs("predictions", "dead", 1))
+    for code in CODES:
+        for topic in ("predictions", "dead"):
+            reports(KafkaError(code), Message(topic, value))  # type: ignore[arg-type]  # as given
+    assert len(reports.too_large()) == 1
+    with pytest.raises(DeliveryError, match="not delivered"):
+        reports.check()
+    assert undeliverable(None, value).partition == 0
+
+
+def test_row_41_a_callback_that_raises_voids_the_epoch_instead_of_losing_records(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raised: list[str] = []
+    assigned = Ownership._assigned
+
+    def fail_once(self: Ownership, *given: object) -> None:
+        assigned(self, *given)  # type: ignore[arg-type]  # handed on as it came
+        if not raised:
+            raised.append("once")
+            raise KafkaException(KafkaError(KafkaError._FAIL))
+
+    monkeypatch.setattr(Ownership, "_assigned", fail_once)
+    with EmbeddedBroker() as broker:
+        broker.create_topic("events", 1)
+        Producer({"bootstrap.servers": broker.bootstrap_servers}).flush(5)
+        options = {"bootstrap.servers": broker.bootstrap_servers, **EMBEDDED}
+        source = KafkaSource(consumer_config(options, "group", None), "events", 10, lambda: None)
+        with closing(source):
+            source.subscribe(lambda _: None)
+            with pytest.raises(EpochLostError):
+                read_on(source)
+            assert source.owned() == {0}

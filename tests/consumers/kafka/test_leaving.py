@@ -1,0 +1,60 @@
+"""Leaving the group by a client that hangs: it takes one call after the other."""
+
+import threading
+from typing import Any, cast
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+
+from consumers.errors import EpochLostError, UnansweredError
+from consumers.kafka import requests
+from consumers.kafka.failures import Complaints
+from consumers.kafka.requests import Requests
+
+DEADLINE_S = 10.0
+
+
+class HangingConsumer:
+    """Answers no commit before it is told to, and does nothing else meanwhile."""
+
+    def __init__(self) -> None:
+        self.answered, self.closed = threading.Event(), threading.Event()
+        self.calls: list[str] = []
+        self._busy = threading.Lock()
+
+    def commit(self, **_: Any) -> list[TopicPartition]:
+        with self._busy:
+            self.answered.wait(DEADLINE_S)
+            self.calls.append("commit")
+            return []
+
+    def unsubscribe(self) -> None:
+        with self._busy:
+            self.calls.append("unsubscribe")
+
+    def close(self) -> None:
+        with self._busy:
+            self.calls.append("close")
+            self.closed.set()
+
+
+def test_a_client_that_hangs_in_a_commit_is_left_behind_and_closed_once_it_is_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(requests, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(requests, "LEAVE_TIMEOUT_S", 0.01)
+    consumer = HangingConsumer()
+    asking = Requests(cast("Consumer", consumer), Complaints("topic"))
+    with pytest.raises(EpochLostError, match="a commit is not answered"):
+        asking.commit([TopicPartition("topic", 0, 1)], in_callback=False)
+    assert asking.is_busy
+    with pytest.raises(EpochLostError, match="a commit is not answered"):
+        asking.ask(lambda: pytest.fail("the client would hang"))
+    monkeypatch.setattr(requests, "HANGS_S", 0.0)
+    with pytest.raises(UnansweredError, match="a new client"):
+        asking.ask(lambda: pytest.fail("the client would hang"))
+    asking.leave(lambda: False)
+    assert consumer.calls == []
+    consumer.answered.set()
+    assert consumer.closed.wait(DEADLINE_S)
+    assert consumer.calls[0] == "commit"

@@ -1,0 +1,155 @@
+"""When to join the group, and when to give way."""
+
+from concurrent.futures import Future
+
+import pytest
+
+from consumers.kafka.membership import (
+    ASK_EVERY_S,
+    LONGEST_WAIT_S,
+    SHORTEST_WAIT_S,
+    JoinsAtOnce,
+    Member,
+    StandsBy,
+)
+
+ALL = frozenset({0, 1, 2})
+OTHER = Member(None, "other on /10.0.0.7")
+
+
+class Coordinator:
+    """Answers as told, and counts how often it was asked."""
+
+    def __init__(self, *members: Member) -> None:
+        self.members = list(members)
+        self.asked = 0
+        self.answers: list[Future[list[Member]]] = []
+        self.is_slow = self.is_away = False
+
+    def ask(self) -> "Future[list[Member]]":
+        self.asked += 1
+        answer: Future[list[Member]] = Future()
+        self.answers.append(answer)
+        if self.is_away:
+            answer.set_exception(TimeoutError("no answer"))
+        elif not self.is_slow:
+            answer.set_result(list(self.members))
+        return answer
+
+
+def standby(coordinator: Coordinator, instance: str | None = None, random: float = 0.5) -> StandsBy:
+    return StandsBy(coordinator.ask, instance, lambda: random)
+
+
+def test_who_joins_at_once_asks_nobody_and_never_gives_way() -> None:
+    membership = JoinsAtOnce()
+    assert membership.may_join(0.0)
+    assert not membership.must_leave(frozenset({2}), ALL, 0.0)
+
+
+def test_who_joins_at_once_stays_outside_as_long_as_it_is_told() -> None:
+    membership = JoinsAtOnce()
+    membership.wait(5.0, 2.0)
+    assert not membership.may_join(6.9)
+    assert membership.may_join(7.0)
+
+
+def test_a_standby_joins_a_group_that_is_empty() -> None:
+    assert standby(Coordinator()).may_join(0.0)
+
+
+def test_a_standby_does_not_join_while_somebody_else_is_there() -> None:
+    coordinator = Coordinator(OTHER)
+    membership = standby(coordinator)
+    assert not membership.may_join(0.0)
+    coordinator.members.clear()
+    assert membership.may_join(ASK_EVERY_S)
+
+
+def test_a_standby_asks_only_now_and_then() -> None:
+    coordinator = Coordinator(OTHER)
+    membership = standby(coordinator)
+    for tenth in range(30):
+        assert not membership.may_join(tenth / 10)
+    assert coordinator.asked == 30 / 10 / ASK_EVERY_S
+
+
+@pytest.mark.parametrize(
+    ("member", "joins"),
+    [
+        (Member("mine", "a dead one"), True),
+        (Member("theirs", "another"), False),
+        (Member(None, "without an instance"), False),
+    ],
+)
+def test_row_16_what_died_under_ones_own_instance_is_nobody_else(
+    member: Member, *, joins: bool
+) -> None:
+    assert standby(Coordinator(member), "mine").may_join(0.0) is joins
+
+
+def test_without_an_instance_every_member_is_somebody_else() -> None:
+    assert not standby(Coordinator(Member(None, "x")), None).may_join(0.0)
+
+
+def test_a_coordinator_that_does_not_answer_is_asked_again_later() -> None:
+    coordinator = Coordinator()
+    coordinator.is_away = True
+    membership = standby(coordinator)
+    assert not membership.may_join(0.0)
+    coordinator.is_away = False
+    assert not membership.may_join(ASK_EVERY_S / 2)
+    assert membership.may_join(ASK_EVERY_S)
+
+
+def test_an_answer_that_takes_its_time_is_not_waited_for() -> None:
+    coordinator = Coordinator()
+    coordinator.is_slow = True
+    membership = standby(coordinator)
+    assert not membership.may_join(0.0)
+    assert not membership.may_join(9.0)
+    assert coordinator.asked == 1
+    coordinator.answers[0].set_result([])
+    assert membership.may_join(9.1)
+
+
+def test_an_answer_from_before_a_wait_tells_nothing() -> None:
+    coordinator = Coordinator()
+    coordinator.is_slow = True
+    membership = standby(coordinator)
+    membership.may_join(0.0)
+    membership.wait(1.0, 1.0)
+    coordinator.answers[0].set_result([])
+    assert not membership.may_join(2.0)
+    assert coordinator.asked == 2
+
+
+def test_who_owns_everything_stays() -> None:
+    assert not standby(Coordinator()).must_leave(ALL, ALL, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("owned", "leaves"), [({0}, False), ({0, 2}, False), ({1, 2}, True), ({2}, True), ((), True)]
+)
+def test_of_those_who_split_the_partitions_the_owner_of_the_lowest_stays(
+    owned: set[int], *, leaves: bool
+) -> None:
+    assert standby(Coordinator()).must_leave(frozenset(owned), ALL, 0.0) is leaves
+
+
+@pytest.mark.parametrize("random", [0.0, 0.3, 1.0])
+def test_who_gave_way_asks_again_after_a_random_while(random: float) -> None:
+    coordinator = Coordinator()
+    membership = standby(coordinator, random=random)
+    assert membership.must_leave(frozenset({1}), ALL, 10.0)
+    due = 10.0 + SHORTEST_WAIT_S + random * (LONGEST_WAIT_S - SHORTEST_WAIT_S)
+    assert not membership.may_join(due - 0.01)
+    assert membership.may_join(due + 0.01)
+
+
+def test_who_holds_the_group_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    membership = standby(Coordinator(OTHER))
+    for second in range(5):
+        membership.may_join(float(second))
+    assert caplog.text.count("other on /10.0.0.7") == 1
