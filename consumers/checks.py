@@ -20,8 +20,8 @@ from consumers.errors import (
 )
 from consumers.kafka.cluster import Cluster
 from consumers.kafka.config import client_config, consumer_config
+from consumers.kafka.group_offsets import GroupOffsets
 from consumers.kafka.kafka_source import records_of
-from consumers.kafka.positions import GroupPositions
 from consumers.settings import Settings
 from consumers.wiring import (
     checkpoints_of,
@@ -137,23 +137,20 @@ def _sample(settings: Settings, partitions: int) -> Finding:
 def _group(settings: Settings, partitions: int, topic_id: str | None) -> Finding:
     """Hold the group's offsets against its checkpoints, as a start would; joins nothing."""
     topic, group = settings.input.topic, settings.input.group
-    consumer = Consumer(consumer_config(client_config(settings), group, None), logger=_log)
+    config = consumer_config(client_config(settings), group, None)
+    offsets = GroupOffsets(config, topic, range(partitions), topic_id)
     try:
-        positions = GroupPositions(consumer, topic, partitions, topic_id)
-        return Finding("input.group", _start(settings, positions))
-    except KafkaException as error:
-        text = f"input.group: its offsets cannot be read ({error.args[0].str()})"
-        return Finding("input.group", text, KafkaUnreachableError(text))
+        return Finding("input.group", _start(settings, offsets))
     except OSError as error:
         text = f"checkpoint.store: cannot be read ({error}); mount it, or grant the right to read"
         return Finding("input.group", text, CheckpointError(text))
     except StreamfitError as error:
         return Finding("input.group", str(error), error)
     finally:
-        consumer.close()
+        offsets.close()
 
 
-def _start(settings: Settings, positions: GroupPositions) -> str:
+def _start(settings: Settings, positions: GroupOffsets) -> str:
     """Tell where each model would go on, having restored it once."""
     committed = positions.committed()
     partitioned = settings.learning.scope == "partition"

@@ -134,7 +134,6 @@ def _source(settings: Settings, cluster: Cluster) -> KafkaSource:
 def _outputs(settings: Settings, cluster: Cluster, topics: Mapping[str, int]) -> Outputs:
     written = settings.output.topic, settings.dead_letter_topic
     largest = min(cluster.max_message_bytes(topic) for topic in written)
-    # What a batch of one record needs beside its record.
     return Outputs(*written, topics[settings.dead_letter_topic], max(1_000, largest - OVERHEAD))
 
 
