@@ -7,9 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from learners.events import Bools, Floats
+
+Indices = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,37 @@ class TransformerKernel:
         transformed to `Z`, of the same shape. Ends before the first row after which a number
         of the estimator or of `Z` is not finite; returns how many rows it did. On a short
         return the estimator's state is not to be used.
+    run_sparse : callable (estimator, matrix, data) -> int, or None
+        The same for rows in CSR: learns each row and writes its transformed values to `data`,
+        which has the shape of `matrix.data`; where the values stand is not changed. Equals
+        scikit-learn fed with CSR. None where scikit-learn takes none.
     """
 
     takes: Callable[[Any], bool]
     state: tuple[str, ...]
     run: Callable[[Any, Floats, Floats], int]
+    run_sparse: Callable[[Any, "Matrix", Floats], int] | None = None
+
+
+class Matrix(NamedTuple):
+    """Rows in CSR, as compiled code takes them.
+
+    Attributes
+    ----------
+    indptr : ndarray of shape (n_rows + 1,)
+        Row i stands at `indptr[i]:indptr[i + 1]` of the two others; it need not begin at 0.
+    indices : ndarray of shape (n_stored,)
+        Columns, ascending within a row, each once.
+    data : ndarray of shape (n_stored,)
+        Values.
+    n_features : int
+        Number of columns.
+    """
+
+    indptr: Indices
+    indices: Indices
+    data: Floats
+    n_features: int
 
 
 class Rows(NamedTuple):
@@ -58,6 +87,16 @@ class Rows(NamedTuple):
     probabilities: Floats
 
 
+class SparseRows(NamedTuple):
+    """As `Rows`, with the features in CSR."""
+
+    Z: Matrix
+    y: NDArray[Any]
+    labelled: Bools
+    values: NDArray[Any]
+    probabilities: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class PredictorKernel:
     """Predicts rows and learns the labelled ones, one after another.
@@ -70,8 +109,11 @@ class PredictorKernel:
         Ends before the first row that scikit-learn would refuse, whose prediction is not a
         number, or after which a weight is above `max_weight`; returns how many rows it did.
         On a short return the estimator's state is not to be used.
+    run_sparse : callable (estimator, rows, max_weight) -> int, or None
+        The same for rows in CSR; equals scikit-learn fed with CSR. None where it takes none.
     """
 
     takes: Callable[[Any], bool]
     state: tuple[str, ...]
     run: Callable[[Any, Rows, float], int]
+    run_sparse: Callable[[Any, SparseRows, float], int] | None = None
