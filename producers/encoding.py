@@ -1,6 +1,7 @@
 """Predictions as records: the JSON value, and the key and partition that keep order."""
 
 from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -64,16 +65,19 @@ class PredictionEncoder:
         if self._classes is not None:
             said = [self._classes[index] for index in said]
         probability = predictions.of_predicted_class()
-        columns = zip(
-            batch.keys,
-            batch.ids,
-            said,
-            [msgspec.UNSET] * len(batch) if probability is None else probability.tolist(),
-            predictions.model_version.tolist(),
-            batch.partitions.tolist(),
-            batch.offsets.tolist(),
-            strict=True,
+        sources = batch.partitions.tolist()
+        # Without a loop in Python: this is done for every event.
+        values = map(
+            self._encode,
+            map(
+                PredictionRecord,
+                batch.ids,
+                said,
+                repeat(msgspec.UNSET) if probability is None else probability.tolist(),
+                predictions.model_version.tolist(),
+                sources,
+                batch.offsets.tolist(),
+            ),
         )
-        for key, *fields in columns:
-            value = self._encode(PredictionRecord(*fields))
-            yield key, value, fields[-2] % self._partitions if key is None else BY_KEY
+        for key, value, source in zip(batch.keys, values, sources, strict=True):
+            yield key, value, source % self._partitions if key is None else BY_KEY

@@ -14,7 +14,6 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from learners.events import Headers
 from producers.asking import Asking
 from producers.outputs import DEFINITE, DeliveryError, Outputs
 from producers.sink import KafkaSink
@@ -168,17 +167,6 @@ class TransactionalSink(KafkaSink):
         if not self._open:
             self._try(self._producer.begin_transaction)
             self._open = True
-
-    def _produce(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        partition: int,
-        headers: Headers | None = None,
-    ) -> bool:
-        self._begin()
-        return super()._produce(topic, key, value, partition, headers)
 
     def _ask(self, request: Callable[[], object], timeout_s: float) -> None:
         try:

@@ -1,11 +1,12 @@
 """Which broker the tests run on: an address, else Docker, else Maven and Java."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from tests.brokers.address import AddressServer
 from tests.brokers.containers import ContainerServer
 from tests.brokers.maven import MavenServer
-from tests.brokers.server import Announce, Kind, Server, UnavailableError
+from tests.brokers.server import QUICK_START, Announce, Jvm, Kind, Server, UnavailableError
 
 ADDRESS_VARIABLE = "STREAMFIT_TEST_BOOTSTRAP"
 KIND_VARIABLE = "STREAMFIT_TEST_BROKER"
@@ -14,12 +15,12 @@ MEND = f"set {ADDRESS_VARIABLE}, start Docker, or install Maven and Java 17"
 Sources = Mapping[Kind, Callable[[], Server]]
 
 
-def sources(environment: Mapping[str, str]) -> Sources:
-    """Give every kind of broker, in the order in which they are tried."""
+def sources(environment: Mapping[str, str], jvm: Jvm = QUICK_START) -> Sources:
+    """Give every kind of broker, in the order in which they are tried; `jvm` runs ours."""
     return {
         Kind.ADDRESS: lambda: AddressServer(environment.get(ADDRESS_VARIABLE)),
-        Kind.DOCKER: ContainerServer,
-        Kind.MAVEN: MavenServer,
+        Kind.DOCKER: partial(ContainerServer, jvm),
+        Kind.MAVEN: partial(MavenServer, jvm),
     }
 
 

@@ -13,10 +13,10 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
 from tests.brokers.server import (
-    HEAP,
     KAFKA_VERSION,
     QUICK_START,
     Announce,
+    Jvm,
     Kind,
     UnavailableError,
     free_port,
@@ -43,7 +43,8 @@ class ContainerServer:
 
     kind = Kind.DOCKER
 
-    def __init__(self) -> None:
+    def __init__(self, jvm: Jvm = QUICK_START) -> None:
+        self._jvm = jvm
         self.bootstrap_servers = ""
         self._container: DockerContainer | None = None
 
@@ -85,7 +86,7 @@ class ContainerServer:
     def _create(self) -> None:
         for attempt in range(3):
             port = free_port()
-            container = _container(port)
+            container = _container(port, self._jvm)
             try:
                 container.start()
             except APIError:  # somebody took the port in between
@@ -122,7 +123,7 @@ def _engine() -> docker.DockerClient:
     raise UnavailableError("no Docker engine answers")
 
 
-def _container(port: int) -> DockerContainer:
+def _container(port: int, jvm: Jvm) -> DockerContainer:
     # Any KAFKA_ variable replaces the image's whole default configuration, so all are given.
     settings = properties(
         {
@@ -133,8 +134,8 @@ def _container(port: int) -> DockerContainer:
     )
     variables = {f"KAFKA_{key.upper().replace('.', '_')}": text for key, text in settings.items()}
     options = {
-        "KAFKA_HEAP_OPTS": " ".join(HEAP),
-        "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(QUICK_START),
+        "KAFKA_HEAP_OPTS": " ".join(jvm.heap),
+        "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(jvm.performance),
     }
     container = DockerContainer(IMAGE).with_envs(**options, **variables)
     # Loopback only. testcontainers types a host port as a number; Docker takes an address as well.

@@ -10,10 +10,10 @@ import uuid
 from pathlib import Path
 
 from tests.brokers.server import (
-    HEAP,
     KAFKA_VERSION,
     QUICK_START,
     Announce,
+    Jvm,
     Kind,
     UnavailableError,
     free_port,
@@ -33,7 +33,8 @@ class MavenServer:
 
     kind = Kind.MAVEN
 
-    def __init__(self) -> None:
+    def __init__(self, jvm: Jvm = QUICK_START) -> None:
+        self._jvm = jvm
         self.bootstrap_servers = ""
         self._java = ""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -109,7 +110,8 @@ class MavenServer:
         return folder
 
     def _command(self, *words: str) -> list[str]:
-        return [self._java, *HEAP, *QUICK_START, "-cp", f"{JARS}/*", *words, "server.properties"]
+        options = [*self._jvm.heap, *self._jvm.performance]
+        return [self._java, *options, "-cp", f"{JARS}/*", *words, "server.properties"]
 
 
 def _java() -> str:

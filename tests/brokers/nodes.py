@@ -15,7 +15,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.docker_client import DockerClient
 
 from tests.brokers.containers import IMAGE, OWNER
-from tests.brokers.server import HEAP, QUICK_START, free_port, properties, wait_until_ready
+from tests.brokers.server import QUICK_START, free_port, properties, wait_until_ready
 
 NUMBERS = (1, 2, 3)
 STOP_TIMEOUT_S = 30
@@ -233,8 +233,8 @@ class Node:
             f"KAFKA_{key.upper().replace('.', '_')}": text for key, text in settings.items()
         }
         container = DockerContainer(IMAGE).with_envs(
-            KAFKA_HEAP_OPTS=" ".join(HEAP),
-            KAFKA_JVM_PERFORMANCE_OPTS=" ".join(QUICK_START),
+            KAFKA_HEAP_OPTS=" ".join(QUICK_START.heap),
+            KAFKA_JVM_PERFORMANCE_OPTS=" ".join(QUICK_START.performance),
             KAFKA_OPTS=FORGET_NAMES,
             **variables,
         )

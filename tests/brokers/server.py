@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -17,10 +17,20 @@ from confluent_kafka.admin import AdminClient
 Announce = Callable[[str], None]
 
 KAFKA_VERSION = "4.3.0"
-HEAP = ("-Xms128m", "-Xmx384m")
-# A broker lives for minutes here: compiling it well would take more than it gives.
-QUICK_START = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 READY_TIMEOUT_S = 60.0
+
+
+class Jvm(NamedTuple):
+    """Options of the Java machine that a broker runs in."""
+
+    heap: tuple[str, ...]
+    performance: tuple[str, ...]
+
+
+# In tests a broker lives for minutes: compiling it well would take more than it gives.
+QUICK_START = Jvm(("-Xms128m", "-Xmx384m"), ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"))
+# As brokers are run, but for the size of the heap.
+LONG_RUN = Jvm(("-Xms1g", "-Xmx1g"), ("-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"))
 
 
 class Kind(StrEnum):

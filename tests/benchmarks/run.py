@@ -1,0 +1,154 @@
+"""The benchmark's command line: `python -m tests.benchmarks.run`, behind `make bench`."""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.benchmarks import latency, page, restart, scaling
+from tests.benchmarks.contest import hold
+from tests.benchmarks.contestants import CONTESTANTS, STREAMFIT
+from tests.benchmarks.contests import play
+from tests.benchmarks.ground import filled, machine, open_broker
+from tests.benchmarks.reference import ORACLE_ROWS, TOLERANCE, scikit_learn_difference
+from tests.benchmarks.workload import delete_topics
+from tests.brokers.server import Server
+
+FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
+_PROJECT = Path(__file__).parents[2]
+_PAUSES_TIMEOUT_S = 600.0
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure what is asked for, and write it down; 1 where a prediction was wrong."""
+    options = _options(words)
+    found = _earlier(options.out) if options.parts else {}
+    found |= {"machine": machine(), "measured": found.get("measured", {})}
+    with open_broker(_say) as server:
+        found["broker"] = f"Apache Kafka 4.3.0, {server.kind}, on the same machine"
+        for name, measure in _parts(options, server):
+            _say(f"== {name}")
+            found[name] = measure()
+            found["measured"][name] = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+            options.out.mkdir(parents=True, exist_ok=True)
+            (options.out / "benchmark.json").write_text(json.dumps(found, indent=2) + "\n")
+    _say(page.write(found, options.out))
+    return int(_is_wrong(found))
+
+
+def _options(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.run", description=__doc__)
+    parser.add_argument("--events", type=int, default=1_000_000, help="in the topic")
+    parser.add_argument("--rounds", type=int, default=3, help="of all contestants")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each rate of latency")
+    parser.add_argument(
+        "--backlogs", type=int, nargs="*", default=[100_000, 1_000_000], help="in events"
+    )
+    parser.add_argument("--only", nargs="*", default=[], help="contestants, by part of the name")
+    parser.add_argument(
+        "--parts", nargs="*", default=[], help="only these, kept beside earlier ones"
+    )
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder of the page")
+    return parser.parse_args(words)
+
+
+def _parts(
+    options: argparse.Namespace, server: Server
+) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "oracle": _oracle,
+        "contest": lambda: _contest(options, server),
+        "scaling": lambda: dict(scaling.measure()),
+        "backlog": lambda: _backlogs(options, server),
+        "latency": lambda: _latencies(options, server),
+        "pauses": lambda: _pauses(options, server),
+        "restart": lambda: dict(restart.measure(server.bootstrap_servers)),
+    }
+    chosen = options.parts or list(parts)
+    return [(name, part) for name, part in parts.items() if name in chosen]
+
+
+def _oracle() -> dict[str, Any]:
+    return {
+        "rows": ORACLE_ROWS,
+        "largest_difference": scikit_learn_difference(),
+        "tolerance": TOLERANCE,
+    }
+
+
+def _contest(options: argparse.Namespace, server: Server) -> dict[str, Any]:
+    ground = filled(server, options.events, _say)
+    try:
+        return play(ground, options.rounds, options.only, _say)
+    finally:
+        delete_topics(ground.bootstrap, ground.topic)
+
+
+def _backlogs(options: argparse.Namespace, server: Server) -> dict[str, Any]:
+    """Work backlogs of different size off, each twice, the first time to warm the broker up."""
+    mine = next(c for c in CONTESTANTS if c.name == STREAMFIT)
+    found = {}
+    for events in options.backlogs:
+        ground = filled(server, events, _say)
+        outcomes = [hold(ground, mine, None) for _ in range(2)]
+        delete_topics(ground.bootstrap, ground.topic)
+        best = min(outcomes, key=lambda outcome: outcome.cpu_s)
+        _say(f"{events:,} events: {best.rate:,.0f} events/s, {best.peak_mib:.0f} MiB")
+        found[str(events)] = {
+            "rate": best.rate,
+            "cpu_s": best.cpu_s,
+            "peak_mib": max(outcome.peak_mib for outcome in outcomes),
+            "equal": all(outcome.verdict.is_equal for outcome in outcomes),
+        }
+    return found
+
+
+def _latencies(options: argparse.Namespace, server: Server) -> dict[str, Any]:
+    found = {}
+    for rate in latency.RATES:
+        found[str(rate)] = latency.measure(server.bootstrap_servers, rate, options.seconds)
+        _say(f"{rate:,} events/s: {found[str(rate)]}")
+    return found
+
+
+def _pauses(options: argparse.Namespace, server: Server) -> dict[str, Any]:
+    """In a process of its own: the loop must not share it with this one's threads."""
+    words = ("tests.benchmarks.pauses", server.bootstrap_servers, str(options.seconds))
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=_PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=_PAUSES_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"the pauses could not be measured: {done.stderr[-2000:]}")
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def _earlier(folder: Path) -> dict[str, Any]:
+    file = folder / "benchmark.json"
+    if not file.exists():
+        return {}
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def _is_wrong(found: dict[str, Any]) -> bool:
+    contestants = found.get("contest", {}).get("contestants", {}).values()
+    return not all(each["equal"] for each in contestants)
+
+
+def _say(text: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)  # noqa: T201 its output
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""The stages of the job one after the other, each with all before it, in one loop of its own.
+
+Run as `python -m tests.benchmarks.stages STAGE SETTINGS EVENTS`, a process for each, so that none
+finds the caches warm; prints one line of JSON.
+"""
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from consumers.kafka.config import client_config, consumer_config, producer_config
+from consumers.kafka.kafka_source import records_of
+from consumers.loop.step import Step
+from consumers.loop.warmup import warm_up
+from consumers.settings import Settings, load
+from consumers.wiring import decoder_of, learning_of, schema_of
+from producers.encoding import PredictionEncoder
+from producers.outputs import Outputs
+from producers.sink import KafkaSink
+from tests.benchmarks.workload import PARTITIONS
+
+Work = Callable[[list[Message]], Any]
+CEILING = "bare consume"
+NAMES = (
+    CEILING,
+    "+ values",
+    "+ records",
+    "+ decode",
+    "+ test-then-train, scores",
+    "+ encode",
+    "+ produce, acknowledged",
+)
+_PATIENCE_S = 60.0
+
+
+def stages(settings: Settings) -> tuple[dict[str, Work], Callable[[], None]]:
+    """Give the stages by name, and what ends them all."""
+    topic = settings.input.topic
+    decoder = decoder_of(settings)
+    learning = learning_of(settings)
+    warm_up(learning_of(settings), len(settings.schema_.feature_names))
+    step = Step(learning.learner, learning.scores)
+    encoder = PredictionEncoder(schema_of(settings).classes, PARTITIONS)
+    outputs = Outputs(settings.output.topic, settings.dead_letter_topic, 1, 1_000_000)
+    sink = KafkaSink(producer_config(client_config(settings)), outputs)
+
+    def predictions(messages: list[Message]) -> Any:
+        result = step(decoder.decode(records_of(topic, messages)).batch)
+        return encoder.encode(result.batch, result.predictions)
+
+    works: tuple[Work, ...] = (
+        lambda _: None,
+        lambda messages: [(m.error(), m.value()) for m in messages],
+        lambda messages: records_of(topic, messages),
+        lambda messages: decoder.decode(records_of(topic, messages)),
+        lambda messages: step(decoder.decode(records_of(topic, messages)).batch),
+        lambda messages: list(predictions(messages)),
+        lambda messages: sink.predictions(predictions(messages)),
+    )
+    return dict(zip(NAMES, works, strict=True)), lambda: sink.flush(60.0)
+
+
+def run(settings: Settings, work: Work, end: Callable[[], None], events: int) -> dict[str, float]:
+    """Read so many events from the beginning, and work each batch off."""
+    config = consumer_config(client_config(settings), settings.input.group, None)
+    consumer = Consumer(config)
+    topic, most = settings.input.topic, settings.learning.max_batch
+    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+    count, began, cpu, patience = 0, 0.0, 0.0, time.monotonic() + _PATIENCE_S
+    while count < events and time.monotonic() < patience:
+        first = consumer.poll(0.1)
+        if first is None:
+            continue
+        messages = [m for m in (first, *consumer.consume(most - 1, 0)) if not _is_end(m)]
+        if not messages:
+            continue
+        if not count:
+            began, cpu = time.perf_counter(), _cpu_s()
+        count += len(messages)
+        work(messages)
+    end()
+    seconds, cpu = time.perf_counter() - began, _cpu_s() - cpu
+    consumer.close()
+    return {"events": count, "rate": count / seconds, "cpu_s": cpu / count * 1e6}
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF
+
+
+def _cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    """Run the stage that the command line names."""
+    name, file, events = sys.argv[1:]
+    settings = load(Path(file))
+    works, end = stages(settings)
+    figures = run(settings, works[name], end if name == NAMES[-1] else lambda: None, int(events))
+    print(json.dumps(figures))  # noqa: T201 its output
+
+
+if __name__ == "__main__":
+    main()
