@@ -16,10 +16,11 @@ DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format chaos chaos-full bench lock clean
+.PHONY: help demo test test-quick lint format chaos chaos-full bench bench-quick bench-backlog profile \
+  lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo 'ARGS="..." is handed on, PYTHON=... chooses the interpreter (3.11 or newer).'
 
 demo: $(PROGRAM) ## watch a model learn from a stream; no Kafka needed. ARGS="--json"
@@ -56,12 +57,19 @@ chaos: $(DEV) $(PROGRAM) ## kill, freeze and restart replicas for MINUTES=10, an
 chaos-full: $(DEV) $(PROGRAM) ## 100 kill -9 for each delivery and scope, and check
 	@$(BIN)/python -m tests.chaos.run --kills 100 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-bench: $(DEV) $(PROGRAM) ## run the benchmarks
-	@if ls tests/benchmarks/*.py >/dev/null 2>&1; then \
-	  $(BIN)/python -m pytest tests/benchmarks $(ARGS); \
-	else \
-	  echo 'bench: there are no benchmarks yet'; \
-	fi
+bench: $(DEV) $(PROGRAM) ## measure speed, beside what others do; 40 minutes, writes docs/benchmarks
+	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
+
+bench-quick: $(DEV) $(PROGRAM) ## the same in 5 minutes, once each, written to .cache/bench/quick
+	@$(BIN)/python -m tests.benchmarks.run --events 200000 --rounds 1 --seconds 5 \
+	  --backlogs 100000 --out .cache/bench/quick $(ARGS)
+
+bench-backlog: $(DEV) $(PROGRAM) ## work off 10,000,000 events beside 100,000: cost and memory
+	@$(BIN)/python -m tests.benchmarks.run --parts backlog \
+	  --backlogs 100000 1000000 10000000 $(ARGS)
+
+profile: $(DEV) $(PROGRAM) ## write a flame graph of a run at full speed to .cache/profile.svg
+	@$(BIN)/python -m tests.benchmarks.profile $(ARGS)
 
 lock: $(UV)/bin/uv ## choose new exact versions; ARGS="--upgrade" takes the newest of all
 	@echo "lock: requirements.lock"

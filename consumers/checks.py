@@ -26,6 +26,7 @@ from consumers.settings import Settings
 from consumers.wiring import (
     checkpoints_of,
     decoder_of,
+    drift_of,
     learner_of,
     learning_of,
     policies_of,
@@ -62,6 +63,8 @@ def findings(settings: Settings) -> Iterator[Finding]:
     steps = " > ".join(step.use for step in settings.model.steps)
     stride = f"stride {learner.stride}"
     yield Finding("model", f"{steps}, {learner.task}, {learner.path} path, {stride}")
+    watching = ", ".join(spec.name for spec in drift_of(settings, learner.task))
+    yield Finding("drift", f"watched by {watching}" if watching else "not watched")
     yield _store(settings)
     cluster = Cluster(client_config(settings))
     try:

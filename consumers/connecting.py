@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from functools import partial
 from uuid import uuid4
 
+from threadpoolctl import threadpool_limits
+
 from consumers.checkpoints.checkpoint import versions
 from consumers.errors import SettingsError
 from consumers.kafka.cluster import Cluster
@@ -22,6 +24,7 @@ from consumers.kafka.config import (
 )
 from consumers.kafka.kafka_source import KafkaSource
 from consumers.kafka.membership import JoinsAtOnce, Membership, StandsBy
+from consumers.kafka.memory import reading, writing
 from consumers.loop.clocks import Clocks
 from consumers.loop.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from consumers.loop.failpoints import Reach, failpoints
@@ -64,14 +67,17 @@ def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) 
     KafkaUnreachableError
         If Kafka does not answer, or a topic is not there.
     """
+    # A row at a time gains nothing from threads, and on busy cores waits for each of them.
+    threadpool_limits(1)
     reach = failpoints(failpoint())
     # What is wrong with the model is told before anything connects, and compiled as well.
-    warm_up(learning_of(settings), len(settings.schema_.feature_names))
+    schema = schema_of(settings)
+    warm_up(learning_of(settings), schema.n_features, sparse=schema.is_sparse)
     cluster = Cluster(client_config(settings))
     topics = cluster.partitions_of(settings.topics)
     _check_delivery(settings, cluster)
     outputs = _outputs(settings, cluster, topics)
-    source = _source(settings, cluster)
+    source = _source(settings, cluster, topics[settings.input.topic])
     sink, delivery = _delivery(settings, source, outputs, observer, reach)
     makers = _makers(settings, sink, topics[settings.output.topic], outputs.max_bytes, reach)
     parts = Parts(
@@ -122,8 +128,9 @@ def _membership(settings: Settings, cluster: Cluster) -> Membership:
     return StandsBy(coordinator.members, settings.input.instance, random.random)
 
 
-def _source(settings: Settings, cluster: Cluster) -> KafkaSource:
-    config, topic = client_config(settings), settings.input.topic
+def _source(settings: Settings, cluster: Cluster, partitions: int) -> KafkaSource:
+    topic = settings.input.topic
+    config = {**reading(settings.limits.max_memory, partitions), **client_config(settings)}
     if cluster.embedded:
         config = {**EMBEDDED, **config}
     options = consumer_config(config, settings.input.group, settings.input.instance)
@@ -140,7 +147,7 @@ def _outputs(settings: Settings, cluster: Cluster, topics: Mapping[str, int]) ->
 def _delivery(
     settings: Settings, source: KafkaSource, outputs: Outputs, observer: Observer, reach: Reach
 ) -> tuple[KafkaSink, Delivery]:
-    config = producer_config(client_config(settings))
+    config = producer_config({**writing(settings.limits.max_memory), **client_config(settings)})
     if settings.output.delivery == "at_least_once":
         sink = KafkaSink(config, outputs)
         return sink, AtLeastOnce(source, sink)

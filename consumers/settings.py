@@ -22,7 +22,9 @@ from pydantic_settings import (
 )
 
 from consumers.config.complaints import explain
+from consumers.config.drift_section import DriftSection
 from consumers.config.overrides import parse_overrides
+from consumers.config.schema_section import SchemaSection, refuse_in_packed_numbers
 from consumers.config.sections import (
     CheckpointSection,
     InputSection,
@@ -32,7 +34,6 @@ from consumers.config.sections import (
     MetricsSection,
     ModelSection,
     OutputSection,
-    SchemaSection,
 )
 from consumers.errors import SettingsError
 
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     output: OutputSection
     checkpoint: CheckpointSection
     learning: LearningSection = LearningSection()
+    drift: DriftSection = DriftSection()
     limits: LimitsSection = LimitsSection()
     metrics: MetricsSection = MetricsSection()
 
@@ -83,15 +85,9 @@ class Settings(BaseSettings):
         )
 
     @model_validator(mode="after")
-    def _fields_are_told_apart(self) -> "Settings":
-        schema, features = self.schema_, [*self.schema_.feature_names]
-        beside = [schema.features_in] if schema.features_in else features
-        fields = [f for f in (schema.id, schema.time, schema.label) if f] + beside
-        twice = sorted({n for names in (features, fields) for n in names if names.count(n) > 1})
-        if twice:
-            raise PydanticCustomError(
-                "twice", "schema: {names} stands for two things; name each once", {"names": twice}
-            )
+    def _events_fit_their_format(self) -> "Settings":
+        if self.input.format == "float64":
+            refuse_in_packed_numbers(self.schema_)
         return self
 
     @model_validator(mode="after")
@@ -141,16 +137,17 @@ class Settings(BaseSettings):
         return self.output.dead_letter_topic or f"{self.input.topic}.dlq"
 
     def meaning(self) -> dict[str, Any]:
-        """Give the part of the settings that decides what a model means."""
-        schema = self.schema_.model_dump(include={"features_in", "label"})
+        """Give the part of the settings that decides what a model means.
+
+        The format of the input is not in it: equal events make an equal model, however they are
+        written, so that a topic may change its format and the model goes on.
+        """
         learning = self.learning.model_dump(
             include={"stride", "max_abs", "max_weight", "on_unknown_label"}
         )
         steps = [{"use": step.use, **step.params} for step in self.model.steps]
-        features = list(self.schema_.feature_names)
-        classes = sorted(self.schema_.classes) if self.schema_.classes else None
         return {
-            "schema": {**schema, "features": features, "classes": classes},
+            "schema": self.schema_.meaning(),
             "model": {"steps": steps},
             "learning": learning,
         }

@@ -11,12 +11,15 @@ from consumers.loop.failpoints import Reach, nothing
 from consumers.loop.learning import Learning
 from consumers.loop.limits import DeadLetterLimits
 from consumers.settings import Settings
-from learners.decoding import JsonDecoder
+from learners.decoding import EventDecoder
+from learners.drift.catalogue import DetectorSpec, DetectorSpecError
+from learners.drift.monitor import DriftMonitor
 from learners.factory import make_learner
+from learners.formats import Format
 from learners.guard import Guard
 from learners.learner import Learner, Task
 from learners.model_spec import ModelSpecError, StepSpec
-from learners.schema import Schema
+from learners.schema import Kind, Schema
 from metrics.prequential import make_scores
 
 
@@ -32,13 +35,17 @@ def schema_of(settings: Settings) -> Schema:
         classes=tuple(sorted(schema.classes)) if schema.classes else None,
         max_abs=settings.learning.max_abs,
         max_bytes=settings.limits.max_value_bytes,
+        kinds=tuple(map(Kind, schema.kinds)),
+        n_hashed=schema.hashed_features,
     )
 
 
-def decoder_of(settings: Settings) -> JsonDecoder:
+def decoder_of(settings: Settings) -> EventDecoder:
     """Make the decoder that the settings ask for."""
     keep = settings.learning.on_unknown_label == "unlabelled"
-    return JsonDecoder(schema_of(settings), keep_unknown_labels=keep)
+    return EventDecoder(
+        schema_of(settings), Format(settings.input.format), keep_unknown_labels=keep
+    )
 
 
 def learner_of(settings: Settings) -> Learner:
@@ -54,9 +61,10 @@ def learner_of(settings: Settings) -> Learner:
         learner = make_learner(
             [StepSpec(step.use, step.params) for step in settings.model.steps],
             schema.classes,  # type: ignore[arg-type]  # of one kind, as the settings check
-            len(schema.features),
+            schema.n_features,
             settings.learning.stride,
             Guard(settings.learning.max_weight),
+            sparse=schema.is_sparse,
         )
     except ModelSpecError as error:
         raise SettingsError(str(error)) from None
@@ -66,6 +74,20 @@ def learner_of(settings: Settings) -> Learner:
             f"{settings.model.steps[-1].use} learns nothing"
         )
     return learner
+
+
+def drift_of(settings: Settings, task: Task) -> tuple[DetectorSpec, ...]:
+    """Give the drift detectors that the settings ask for; none of them is made yet.
+
+    Raises
+    ------
+    SettingsError
+        If one cannot watch such a model, or is given what it cannot have.
+    """
+    try:
+        return settings.drift.specs(task)
+    except DetectorSpecError as error:
+        raise SettingsError(str(error)) from None
 
 
 def learning_of(settings: Settings) -> Learning:
@@ -78,6 +100,7 @@ def learning_of(settings: Settings) -> Learning:
         DeadLetterLimits(
             limits.dead_letter_window, limits.dead_letter_count, limits.dead_letter_run
         ),
+        DriftMonitor(drift_of(settings, learner.task)),
     )
 
 

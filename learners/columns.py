@@ -1,24 +1,19 @@
-"""Decoded events to columns, and which of them are out of the schema's bounds."""
+"""Fields of events to an `EventBatch`, and which of the events are out of the schema's bounds."""
 
-from collections.abc import Iterable
-from itertools import chain
-from operator import attrgetter
 from typing import Any
 
-import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from learners.events import Bools, EventBatch, Floats, Ints, Records
+from learners.events import Bools, EventBatch, Features, Floats, Ints, Records
+from learners.formats import Fields
+from learners.hashing import HashedColumns
+from learners.labels import LabelColumn, Labels
 from learners.rejections import Reason, Rejection, Stage
 from learners.schema import Schema
 
-# A time beyond 64 bits is a producer's mistake; it must not stop anything.
-_TIME_BOUND_MS = 2**62
-
 
 class Columns:
-    """Turns structs made by `learners.structs.event_type` into an `EventBatch`.
+    """Turns fields, whatever format they came in, into an `EventBatch`.
 
     Parameters
     ----------
@@ -29,15 +24,13 @@ class Columns:
     """
 
     def __init__(self, schema: Schema, *, keep_unknown: bool) -> None:
-        self._schema = schema
-        self._keep_unknown = keep_unknown
-        names = [f"f{i}" for i in range(len(schema.features))]
-        # attrgetter of one name gives the value itself, not a tuple of it.
-        self._flat = attrgetter(*names) if len(names) > 1 else lambda event: (event.f0,)
-        self._classes: dict[Any, int] = {c: i for i, c in enumerate(schema.classes or ())}
+        self._numbers = schema.numbers
+        self._max_abs = schema.max_abs
+        self._labels = Labels(schema, keep_unknown=keep_unknown)
+        self._hashed = HashedColumns(schema) if schema.is_sparse else None
 
     def batch(
-        self, records: Records, events: list[Any], rows: Ints
+        self, records: Records, fields: Fields, rows: Ints
     ) -> tuple[EventBatch, list[Rejection]]:
         """Put events into columns, and leave out those that are out of bounds.
 
@@ -45,7 +38,7 @@ class Columns:
         ----------
         records : Records
             What the events were decoded from.
-        events : list of Struct
+        fields : Fields
             The decoded events.
         rows : ndarray of shape (n_events,)
             Position of each event in `records`.
@@ -55,75 +48,55 @@ class Columns:
         EventBatch, list of Rejection
             The events within bounds, and the others, in order.
         """
-        X, (y, labelled, known) = self._matrix(events), self._labels(events)
-        in_range = np.asarray((np.abs(X) <= self._schema.max_abs).all(axis=1))
-        partitions, offsets = records.partitions[rows], records.offsets[rows]
-        whole = len(events) == len(records)
-        batch = EventBatch(
-            X=X,
-            y=y,
-            labelled=labelled,
-            ids=self._ids(events, records.topic, partitions, offsets),
-            keys=list(records.keys) if whole else [records.keys[i] for i in rows.tolist()],
-            time_ms=self._times(events) if self._schema.time else records.time_ms[rows],
+        labels = self._labels.column(fields.labels, len(rows))
+        batch = self._whole(records, fields, rows, labels)
+        # One look at the matrix as a whole, which is nearly always within bounds. False for NaN.
+        if np.abs(fields.numbers).max(initial=0.0) <= self._max_abs and labels.good.all():
+            return batch, []
+        in_range = np.asarray((np.abs(fields.numbers) <= self._max_abs).all(axis=1))
+        refused = [self._out_of_range(row, fields.numbers[i]) for i, row in _false(in_range, rows)]
+        for i, row in _false(labels.good | ~in_range, rows):
+            refused.append(self._labels.refusal(row, _nth(fields.labels, i)))
+        return batch.take(labels.good & in_range), refused
+
+    def _whole(
+        self, records: Records, fields: Fields, rows: Ints, labels: LabelColumn
+    ) -> EventBatch:
+        partitions, offsets = records.partitions, records.offsets
+        keys, time_ms = list(records.keys), records.time_ms
+        if len(rows) < len(records):
+            partitions, offsets, time_ms = partitions[rows], offsets[rows], time_ms[rows]
+            keys = [keys[row] for row in rows.tolist()]
+        ids = fields.ids
+        return EventBatch(
+            X=self._matrix(fields),
+            y=labels.y,
+            labelled=labels.labelled,
+            ids=_places(records.topic, partitions, offsets) if ids is None else ids,
+            keys=keys,
+            time_ms=time_ms if fields.time_ms is None else fields.time_ms,
             partitions=partitions,
             offsets=offsets,
             rows=rows,
         )
-        accepted = known & in_range
-        if accepted.all():
-            return batch, []
-        refused = [self._out_of_range(row, X[i]) for i, row in _false(in_range, rows)]
-        refused += [self._bad_label(row) for _, row in _false(known | ~in_range, rows)]
-        return batch.take(accepted), refused
 
-    def _matrix(self, events: list[Any]) -> Floats:
-        n, d = len(events), len(self._schema.features)
-        values: Iterable[Iterable[float]]
-        if self._schema.features_in:
-            nested = list(map(attrgetter("features"), events))
-            named = tuple not in set(map(type, nested))
-            values = map(msgspec.structs.astuple if named else _astuple, nested)
-        else:
-            values = map(self._flat, events)
-        return np.fromiter(chain.from_iterable(values), np.float64, n * d).reshape(n, d)
-
-    def _labels(self, events: list[Any]) -> tuple[NDArray[Any], Bools, Bools]:
-        """Give y, whether there is a label, and whether it is one that can be learned."""
-        n, classes = len(events), self._schema.classes
-        labels = [event.label for event in events] if self._schema.label else [None] * n
-        given = np.fromiter((label is not None for label in labels), np.bool_, n)
-        if classes is None:
-            targets = np.fromiter((np.nan if v is None else v for v in labels), np.float64, n)
-            return targets, given, ~given | (np.abs(targets) <= self._schema.max_abs)
-        indices = np.array([self._classes.get(label, -1) for label in labels], dtype=np.int64)
-        if self._keep_unknown:
-            return indices, indices >= 0, np.ones(n, dtype=np.bool_)
-        return indices, given, ~given | (indices >= 0)
-
-    def _ids(
-        self, events: list[Any], topic: str, partitions: Ints, offsets: Ints
-    ) -> list[str | int]:
-        if self._schema.id:
-            return [event.id for event in events]
-        places = zip(partitions.tolist(), offsets.tolist(), strict=True)
-        return [f"{topic}/{partition}/{offset}" for partition, offset in places]
-
-    def _times(self, events: list[Any]) -> Ints:
-        times = (min(max(event.time, -_TIME_BOUND_MS), _TIME_BOUND_MS) for event in events)
-        return np.fromiter(times, np.int64, len(events))
+    def _matrix(self, fields: Fields) -> Features:
+        if self._hashed is None:
+            return fields.numbers
+        return self._hashed.matrix(fields.numbers, fields.words)
 
     def _out_of_range(self, row: int, x: Floats) -> Rejection:
-        name = self._schema.features[int(np.argmax(np.abs(x) > self._schema.max_abs))]
-        detail = f"feature `{name}` is beyond learning.max_abs = {self._schema.max_abs:g}"
+        # The first that is not within bounds: NaN never is.
+        name = self._numbers[int(np.argmin(np.abs(x) <= self._max_abs))]
+        detail = f"feature `{name}` is not a number within learning.max_abs = {self._max_abs:g}"
         return Rejection(row, Stage.SCHEMA, Reason.OUT_OF_RANGE, detail)
 
-    def _bad_label(self, row: int) -> Rejection:
-        if self._schema.classes is None:
-            detail = f"label is beyond learning.max_abs = {self._schema.max_abs:g}"
-            return Rejection(row, Stage.LABEL, Reason.OUT_OF_RANGE, detail)
-        detail = "label is not declared; add it to schema.classes or set learning.on_unknown_label"
-        return Rejection(row, Stage.LABEL, Reason.UNKNOWN_LABEL, detail)
+
+def _places(topic: str, partitions: Ints, offsets: Ints) -> list[str | int]:
+    """Make ids of topic, partition and offset."""
+    before = {partition: f"{topic}/{partition}/" for partition in set(partitions.tolist())}
+    places = zip(partitions.tolist(), offsets.tolist(), strict=True)
+    return [f"{before[partition]}{offset}" for partition, offset in places]
 
 
 def _false(mask: Bools, rows: Ints) -> list[tuple[int, int]]:
@@ -131,5 +104,5 @@ def _false(mask: Bools, rows: Ints) -> list[tuple[int, int]]:
     return [(i, int(rows[i])) for i in np.flatnonzero(~mask).tolist()]
 
 
-def _astuple(features: Any) -> tuple[float, ...]:
-    return features if isinstance(features, tuple) else msgspec.structs.astuple(features)
+def _nth(labels: Any, i: int) -> Any:
+    return None if labels is None else labels[i]

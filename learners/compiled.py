@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from learners.events import EventBatch, Floats, Predictions
+from learners.events import Bools, EventBatch, Floats, Predictions
 from learners.general import GeneralLearner
 from learners.guard import Guard
-from learners.kernels.kernel import PredictorKernel, Rows, TransformerKernel
+from learners.kernels.kernel import Matrix, PredictorKernel, Rows, SparseRows, TransformerKernel
+from learners.kernels.memory import Memory, remember
 from learners.kernels.registry import predictor_kernel, transformer_kernel
-from learners.learner import LearnerSnapshot
+from learners.learner import LearnerSnapshot, Task
 from learners.outcome import joined, predictions_of
 from learners.replay import accepted_rows
 
 _GUARD = Guard()
-_Kernel = TransformerKernel | PredictorKernel
-_Remembered = tuple[list[dict[str, Any]], int]
+_Remembered = tuple[list[Memory], int]
 
 
 class CompiledLearner:
@@ -63,6 +63,10 @@ class CompiledLearner:
         if predictor is None or len(self._transformers) < len(first):
             raise ValueError("a step of this pipeline has no kernel")
         self._predictor = predictor
+        self._kernels: tuple[TransformerKernel | PredictorKernel, ...] = (
+            *self._transformers,
+            predictor,
+        )
 
     @property
     def model_version(self) -> int:
@@ -93,9 +97,9 @@ class CompiledLearner:
             If the events have not as many features as the model.
         """
         parts = []
-        while not self._state.started and batch.labelled.any():
+        while not self._state.started and (learned := self._learned(batch)).any():
             # A guilty row learns nothing, so that this may take more than one turn.
-            is_head = np.arange(len(batch)) <= np.argmax(batch.labelled)
+            is_head = np.arange(len(batch)) <= np.argmax(learned)
             parts.append(self._general.test_then_train(batch.take(is_head)))
             batch = batch.take(~is_head)
         whole = self._compiled if self._state.started else self._general.test_then_train
@@ -115,71 +119,102 @@ class CompiledLearner:
         """
         self._general.restore(snapshot)
 
+    def _learned(self, batch: EventBatch) -> Bools:
+        """Tell which events are learned, if they are not guilty."""
+        return np.ones(len(batch), np.bool_) if self.task is Task.UNSUPERVISED else batch.labelled
+
     def _compiled(self, batch: EventBatch) -> Predictions:
         n_features = self.pipeline.n_features_in_
         if batch.X.shape[1] != n_features:  # compiled code would read beyond its arrays
             raise ValueError(f"the model has {n_features} features, not {batch.X.shape[1]}")
         rows = self._general.room(batch)
+        Z: Floats | Matrix = batch.X
+        if not isinstance(batch.X, np.ndarray):
+            if not all(kernel.run_sparse for kernel in self._kernels):
+                raise ValueError("a step of this pipeline has no kernel for rows in CSR")
+            Z = _matrix_of(batch.X)
         before = self.model_version
         accepted = accepted_rows(
             len(batch),
-            self._remember,
+            lambda: self._remember(Z),
             self._recall,
-            lambda start, stop: self._run(rows, start, stop),
+            lambda start, stop: self._run(_part(rows, Z, start, stop), start),
         )
         return predictions_of(rows, accepted, before)
 
-    def _run(self, rows: Rows, start: int, stop: int) -> int:
-        """Learn rows; return `stop`, or the position of the first guilty one."""
-        *transformers, (_, model) = self.pipeline.steps
-        Z: Floats = rows.Z[start:stop]
-        for kernel, (_, transformer) in zip(self._transformers, transformers, strict=True):
-            out = np.empty_like(Z)
-            # The rows before one that a transformer cannot take may hold a guilty one.
-            Z = out[: kernel.run(transformer, Z, out)]
-        end = start + len(Z)
-        part = Rows(
-            Z,
-            rows.y[start:end],
-            rows.labelled[start:end],
-            rows.values[start:end],
-            rows.probabilities[start:end],
-        )
-        done = start + self._predictor.run(model, part, self._guard.max_weight)
-        self._state.model_version += int(np.count_nonzero(rows.labelled[start:done]))
-        return done
+    def _run(self, rows: Rows | SparseRows, start: int) -> int:
+        """Learn rows of a batch, the first at `start`.
 
-    def _remember(self) -> _Remembered:
-        pairs = zip(self._kernels(), self.pipeline.steps, strict=True)
-        copies = [_copied(kernel, vars(step)) for kernel, (_, step) in pairs]
-        return copies, self.model_version
+        Returns the position after the last, or that of the first guilty one.
+        """
+        *transformers, (_, model) = self.pipeline.steps
+        Z = rows.Z
+        for kernel, (_, transformer) in zip(self._transformers, transformers, strict=True):
+            Z = _transformed(kernel, transformer, Z)
+        # The rows before one that a transformer cannot take may hold a guilty one.
+        part = _part(rows, Z, 0, _n_rows(Z))
+        limit = self._guard.max_weight
+        if isinstance(part, SparseRows):
+            assert self._predictor.run_sparse is not None  # noqa: S101 - looked at before
+            done = self._predictor.run_sparse(model, part, limit)
+        else:
+            done = self._predictor.run(model, part, limit)
+        self._state.model_version += int(np.count_nonzero(part.labelled[:done]))
+        return start + done
+
+    def _remember(self, Z: Floats | Matrix) -> _Remembered:
+        columns = Z.indices if isinstance(Z, Matrix) else None
+        pairs = zip(self._kernels, self.pipeline.steps, strict=True)
+        return [remember(kernel, step, columns) for kernel, (_, step) in pairs], self.model_version
 
     def _recall(self, remembered: _Remembered) -> None:
-        attributes, self._state.model_version = remembered
-        for kernel, (_, step), saved in zip(
-            self._kernels(), self.pipeline.steps, attributes, strict=True
-        ):
-            vars(step).update(_copied(kernel, saved))
-
-    def _kernels(self) -> tuple[_Kernel, ...]:
-        return (*self._transformers, self._predictor)
+        memories, self._state.model_version = remembered
+        for memory in memories:
+            memory.recall()
 
 
-def has_kernels(pipeline: Pipeline) -> bool:
+def has_kernels(pipeline: Pipeline, *, sparse: bool = False) -> bool:
     """Tell whether each step of a pipeline has a kernel.
 
     Parameters
     ----------
     pipeline : sklearn.pipeline.Pipeline
         Fitted or not.
+    sparse : bool
+        Whether rows come in CSR.
     """
     *first, last = [step for _, step in pipeline.steps]
-    return predictor_kernel(last) is not None and all(transformer_kernel(step) for step in first)
+    kernels = [predictor_kernel(last), *(transformer_kernel(step) for step in first)]
+    return all(kernel is not None and (kernel.run_sparse or not sparse) for kernel in kernels)
 
 
-def _copied(kernel: _Kernel, attributes: dict[str, Any]) -> dict[str, Any]:
-    """Copy what a kernel changes: arrays; numbers and None are never changed in place."""
-    return {
-        name: value.copy() if isinstance(value := attributes[name], np.ndarray) else value
-        for name in kernel.state
-    }
+def _matrix_of(X: Any) -> Matrix:
+    """Take the arrays of a `scipy.sparse.csr_array`."""
+    indptr, indices = X.indptr.astype(np.int32, copy=False), X.indices.astype(np.int32, copy=False)
+    return Matrix(indptr, indices, X.data, X.shape[1])
+
+
+def _n_rows(Z: Floats | Matrix) -> int:
+    return len(Z.indptr) - 1 if isinstance(Z, Matrix) else len(Z)
+
+
+def _part(rows: Rows | SparseRows, Z: Floats | Matrix, start: int, stop: int) -> Rows | SparseRows:
+    """Take some rows, with these features."""
+    part = slice(start, stop)
+    room = (rows.y[part], rows.labelled[part], rows.values[part], rows.probabilities[part])
+    if isinstance(Z, Matrix):
+        return SparseRows(Z._replace(indptr=Z.indptr[start : stop + 1]), *room)
+    return Rows(Z[part], *room)
+
+
+def _transformed(
+    kernel: TransformerKernel, transformer: Any, Z: Floats | Matrix
+) -> Floats | Matrix:
+    """Let a transformer learn and transform rows, up to the first that it cannot take."""
+    if isinstance(Z, Matrix):
+        assert kernel.run_sparse is not None  # noqa: S101 - looked at before
+        data = np.empty_like(Z.data)
+        done = kernel.run_sparse(transformer, Z, data)
+        return Z._replace(indptr=Z.indptr[: done + 1], data=data)
+    out = np.empty_like(Z)
+    return out[: kernel.run(transformer, Z, out)]

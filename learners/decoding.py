@@ -1,31 +1,23 @@
-"""Bytes to columns: strict JSON decoding with each bad record refused by itself.
+"""Bytes to columns: strict decoding with each bad record refused by itself.
 
-Pure: what is refused is returned, and who calls it decides what becomes of it.
+Pure: what is refused is returned, and who calls it decides what becomes of it. How a value of one
+format is parsed is in `learners.fields` and `learners.packed`.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Protocol, Self
 
-import msgspec
 import numpy as np
 
 from learners.columns import Columns
 from learners.events import EventBatch, Ints, Records
+from learners.fields import FieldParser
+from learners.formats import Format, Parser, RefusedError
+from learners.packed import PackedParser
 from learners.rejections import Reason, Rejection, SkipReason, Stage
 from learners.schema import Schema
-from learners.structs import event_type
-
-# How msgspec's messages begin, and which of the closed set of reasons that is. Only beginnings:
-# further on stand names, and those of unknown fields are the record's own.
-_REASONS = (
-    (re.compile(r"Object missing required field"), Reason.MISSING_FIELD),
-    (re.compile(r"Object contains unknown field"), Reason.UNKNOWN_FEATURE),
-    (re.compile(r"\w+( value)? out of range"), Reason.OUT_OF_RANGE),
-    (re.compile(r"Expected `\w+` of length"), Reason.WRONG_LENGTH),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,93 +55,118 @@ class Decoder(Protocol):
         """Decode all records of one read; a bad one does not affect the others."""
 
 
-class JsonDecoder:
-    """Decodes JSON objects as the schema declares them.
+class EventDecoder:
+    """Decodes events of one format as the schema declares them.
 
     Parameters
     ----------
     schema : Schema
         Fields, classes and bounds.
+    input_format : Format
+        What the values are.
     keep_unknown_labels : bool
         Predict events whose label is not declared instead of refusing them.
 
     Examples
     --------
     >>> schema = Schema(features=("a", "b"), id="id", label="y", classes=(0, 1))
-    >>> decoder = JsonDecoder(schema)
-    >>> decoder.refusal(b'{"id": 1, "features": {"a": 1, "b": 2}, "y": 0}') is None
+    >>> EventDecoder(schema, Format.JSON_ARRAY).refusal(b'["e1", 0, 1.5, 2]') is None
     True
-    >>> stage, reason, detail = decoder.refusal(b'{"id": 1, "features": {"a": 1}}')
+    >>> stage, reason, detail = EventDecoder(schema).refusal(b'{"id": 1, "features": {"a": 1}}')
     >>> print(stage, reason, detail)
     schema missing_field Object missing required field `b` - at `$.features`
     """
 
-    def __init__(self, schema: Schema, *, keep_unknown_labels: bool = False) -> None:
-        self._schema = schema
+    def __init__(
+        self,
+        schema: Schema,
+        input_format: Format = Format.JSON,
+        *,
+        keep_unknown_labels: bool = False,
+    ) -> None:
+        self._max_bytes = schema.max_bytes
         self._columns = Columns(schema, keep_unknown=keep_unknown_labels)
-        kind: type[Any] = event_type(schema)
-        self._decode = msgspec.json.Decoder(kind).decode
+        self._parser = parser_of(schema, input_format)
 
     def decode(self, records: Records) -> Decoded:
         """Decode all records of one read; a bad one does not affect the others."""
-        events, rows, refused, tombstones = self._parse(records.values)
-        batch, out_of_bounds = self._columns.batch(records, events, rows)
+        values = records.values
+        try:
+            events = self._read_all(values)
+            rows: Ints = np.arange(len(values))
+            refused: list[Rejection] = []
+        except (TypeError, ValueError, RecursionError):
+            # One of them is bad, or a tombstone, which has no length: find it, one by one.
+            events, rows, refused = self._read_each(values)
+        tombstones = len(values) - len(events) - len(refused)
+        batch, out_of_bounds = self._columns.batch(records, self._parser.fields(events), rows)
         rejections = sorted([*refused, *out_of_bounds], key=attrgetter("row"))
         skipped = {SkipReason.TOMBSTONE: tombstones} if tombstones else {}
         return Decoded(batch, tuple(rejections), skipped)
 
     def refusal(self, value: bytes) -> tuple[Stage, Reason, str] | None:
         """Tell why parsing would refuse a value, or None if it would not."""
-        if len(value) > self._schema.max_bytes:
-            detail = f"{len(value)} bytes, more than {self._schema.max_bytes}"
-            return Stage.DECODE, Reason.TOO_LARGE, detail
         try:
-            self._decode(value)
-        except msgspec.ValidationError as error:
-            return self._invalid(str(error))
-        except RecursionError:
-            return Stage.DECODE, Reason.TOO_DEEP, "nested too deeply"
-        except UnicodeDecodeError as error:
-            return Stage.DECODE, Reason.INVALID_UTF8, f"not UTF-8: {error.reason}"
-        except ValueError as error:
-            reason = Reason.MALFORMED if value else Reason.EMPTY
-            return Stage.DECODE, reason, str(error)
+            self._read(value)
+        except RefusedError as refused:
+            return refused.why
         return None
 
-    def _parse(
-        self, values: Sequence[bytes | None]
-    ) -> tuple[list[Any], Ints, list[Rejection], int]:
-        present = [value for value in values if value is not None]
-        largest = max(map(len, present), default=0)
-        if len(present) == len(values) and largest <= self._schema.max_bytes:
-            try:
-                return list(map(self._decode, present)), np.arange(len(present)), [], 0
-            except (ValueError, RecursionError):
-                pass  # one of them is bad: find it, one by one
-        return self._parse_one_by_one(values)
+    def _read_all(self, values: Sequence[Any]) -> list[Any]:
+        if max(map(len, values), default=0) > self._max_bytes:
+            raise ValueError("a value that is too large")
+        return self._parser.read_all(values)
 
-    def _parse_one_by_one(
-        self, values: Sequence[bytes | None]
-    ) -> tuple[list[Any], Ints, list[Rejection], int]:
+    def _read_each(self, values: Sequence[bytes | None]) -> tuple[list[Any], Ints, list[Rejection]]:
         events: list[Any] = []
         rows: list[int] = []
         refused: list[Rejection] = []
         for row, value in enumerate(values):
             if value is None:
                 continue
-            if refusal := self.refusal(value):
-                refused.append(Rejection(row, *refusal))
+            try:
+                events.append(self._read(value))
+            except RefusedError as error:
+                refused.append(Rejection(row, *error.why))
             else:
-                events.append(self._decode(value))
                 rows.append(row)
-        tombstones = len(values) - len(events) - len(refused)
-        return events, np.array(rows, dtype=np.int64), refused, tombstones
+        return events, np.array(rows, dtype=np.int64), refused
 
-    def _invalid(self, message: str) -> tuple[Stage, Reason, str]:
-        where = message.rpartition(" - at ")[2]
-        label = self._schema.label
-        stage = Stage.LABEL if label and where == f"`$.{label}`" else Stage.SCHEMA
-        reason = next((r for start, r in _REASONS if start.match(message)), Reason.WRONG_TYPE)
-        if reason is Reason.UNKNOWN_FEATURE:  # its name comes from the record: never echo it
-            message = f"Object contains a name that is not among the features - at {where}"
-        return stage, reason, message
+    def _read(self, value: bytes) -> Any:
+        if len(value) > self._max_bytes:
+            detail = f"{len(value)} bytes, more than {self._max_bytes}"
+            raise RefusedError(Stage.DECODE, Reason.TOO_LARGE, detail)
+        if not value:
+            raise RefusedError(Stage.DECODE, Reason.EMPTY, "the value has no bytes")
+        return self._parser.read(value)
+
+
+class JsonDecoder(EventDecoder):
+    """An `EventDecoder` of JSON objects."""
+
+    def __init__(self, schema: Schema, *, keep_unknown_labels: bool = False) -> None:
+        super().__init__(schema, Format.JSON, keep_unknown_labels=keep_unknown_labels)
+
+
+def parser_of(schema: Schema, input_format: Format) -> Parser[Any]:
+    """Make the parser of a format.
+
+    Parameters
+    ----------
+    schema : Schema
+        Fields and their types.
+    input_format : Format
+        What the values are.
+
+    Raises
+    ------
+    ValueError
+        If the format has no room for what the schema declares.
+    """
+    if input_format is Format.JSON:
+        return FieldParser.json(schema)
+    if input_format is Format.JSON_ARRAY:
+        return FieldParser.json_array(schema)
+    if input_format is Format.MSGPACK:
+        return FieldParser.msgpack(schema)
+    return PackedParser(schema)

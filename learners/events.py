@@ -5,15 +5,18 @@ Nothing here touches Kafka; `Records` is what an adapter fills from whatever it 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 Headers = list[tuple[str, str | bytes | None]]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+# Rows of features: an array, or CSR where any feature is hashed.
+Features: TypeAlias = Floats | csr_array
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,14 @@ class Records:
             lambda row: self.headers(positions[row]),
         )
 
+    def last_rows(self) -> dict[int, int]:
+        """Position of the last record of every partition in this read."""
+        if not len(self):
+            return {}
+        # A read brings runs of one partition: only the ends of runs are looked at.
+        ends = np.append(np.flatnonzero(np.diff(self.partitions)), len(self) - 1)
+        return dict(zip(self.partitions[ends].tolist(), ends.tolist(), strict=True))
+
     def next_offsets(self) -> dict[int, int]:
         """Next offset to read of every partition in this read.
 
@@ -79,8 +90,9 @@ class Records:
         dict of int to int
             Partition to the offset after its last record here.
         """
-        # A dict keeps the last value given for a key, and offsets of a partition only grow.
-        return dict(zip(self.partitions.tolist(), (self.offsets + 1).tolist(), strict=True))
+        return {
+            partition: int(self.offsets[row]) + 1 for partition, row in self.last_rows().items()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +101,9 @@ class EventBatch:
 
     Attributes
     ----------
-    X : ndarray of shape (n_events, n_features)
-        Features, float64, C-contiguous, finite.
+    X : ndarray or csr_array of shape (n_events, n_features)
+        Features, float64, finite. An array is C-contiguous; CSR has int32 indices, ascending
+        within a row, and stores no zeros.
     y : ndarray of shape (n_events,)
         Class index into the sorted classes (int64), or the target (float64). -1 or NaN where
         there is no label.
@@ -108,7 +121,7 @@ class EventBatch:
         Position of each event in the `Records` it was decoded from.
     """
 
-    X: Floats
+    X: Features
     y: NDArray[Any]
     labelled: Bools
     ids: list[str | int]

@@ -8,20 +8,24 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from learners.compiled import CompiledLearner, has_kernels
-from learners.events import Floats
+from learners.events import Features
 from learners.general import GeneralLearner
 from learners.guard import Guard
 from learners.learner import Learner, Task
 from learners.model_spec import ModelSpecError, StepSpec
 from learners.pipeline import build_pipeline, task_of
+from learners.rows import stacked
 from learners.scikit_rows import ROW_ERRORS, is_within, learn, transform_row
 
 Classes = tuple[int, ...] | tuple[str, ...]
 _GUARD = Guard()
+# TypeError: what an estimator raises on CSR that it cannot take.
+_TRIAL_ERRORS = (*ROW_ERRORS, TypeError)
 
 
 def make_learner(
@@ -30,6 +34,8 @@ def make_learner(
     n_features: int,
     stride: int = 1,
     guard: Guard = _GUARD,
+    *,
+    sparse: bool = False,
 ) -> Learner:
     """Make the learner of a pipeline: compiled where each step has a kernel, else general.
 
@@ -42,6 +48,8 @@ def make_learner(
     n_features, stride : int
         Number of features of an event; labelled events between two updates, 1 being exact.
     guard : Guard
+    sparse : bool
+        Whether events come in CSR.
 
     Returns
     -------
@@ -59,8 +67,8 @@ def make_learner(
     _check_classes(task_of(pipeline), classes, steps[-1].use)
     ordered = None if classes is None else cast("Classes", tuple(sorted(classes)))
     _match_class_weight(pipeline[-1], ordered)
-    _try_out(pipeline, steps, ordered, n_features)
-    if stride == 1 and has_kernels(pipeline):
+    _try_out(pipeline, steps, ordered, _trial_rows(n_features, sparse=sparse))
+    if stride == 1 and has_kernels(pipeline, sparse=sparse):
         return CompiledLearner(pipeline, ordered, guard)
     return GeneralLearner(pipeline, ordered, stride, guard)
 
@@ -87,10 +95,22 @@ def _match_class_weight(model: Any, classes: Classes | None) -> None:
         model.class_weight = {by_name.get(str(k), k): weight for k, weight in weights.items()}
 
 
+def _trial_rows(n_features: int, *, sparse: bool) -> tuple[Features, Features]:
+    """Give a row of zeros and one of ones; in CSR, which may be very wide, with a single one."""
+    if not sparse:
+        return np.zeros((1, n_features)), np.ones((1, n_features))
+    one = csr_array((np.ones(1), np.zeros(1, np.int32), np.array([0, 1], np.int32)))
+    one.resize((1, n_features))
+    return csr_array((1, n_features)), one
+
+
 def _try_out(
-    pipeline: Pipeline, steps: Sequence[StepSpec], classes: Classes | None, n_features: int
+    pipeline: Pipeline,
+    steps: Sequence[StepSpec],
+    classes: Classes | None,
+    rows: Sequence[Features],
 ) -> None:
-    """Let a copy learn rows of zeros and ones, one by one, and tell which step fails.
+    """Let a copy learn rows, one by one, and tell which step fails.
 
     So what scikit-learn finds wrong only while it learns is told before any event comes.
     """
@@ -100,16 +120,15 @@ def _try_out(
     y = None if task_of(pipeline) is Task.UNSUPERVISED else labels
     at_once = int(getattr(model, "n_clusters", 1))
     with np.errstate(all="ignore"):
-        for row in range(2):
-            Z: Floats = np.full((1, n_features), float(row))
+        for row, Z in enumerate(rows):
             for i, transformer in enumerate(transformers):
                 try:
-                    Z = transform_row([transformer], Z)
-                except ROW_ERRORS as error:
+                    Z = transform_row([transformer], Z)  # noqa: PLW2901 - step by step
+                except _TRIAL_ERRORS as error:
                     raise _unable(i, steps[i], error) from error
             try:
-                learn(model, Z.repeat(at_once, axis=0), None if y is None else y[[row]], names)
-            except ROW_ERRORS as error:
+                learn(model, stacked([Z] * at_once), None if y is None else y[[row]], names)
+            except _TRIAL_ERRORS as error:
                 raise _unable(len(transformers), steps[-1], error) from error
     if not is_within(model, np.inf):
         raise _unable(len(transformers), steps[-1], ValueError("its weights are not finite"))

@@ -8,7 +8,7 @@ import numpy as np
 import sklearn
 from sklearn.pipeline import Pipeline
 
-from learners.events import EventBatch, Floats, Predictions
+from learners.events import EventBatch, Features, Predictions
 from learners.guard import Guard
 from learners.kernels.kernel import Rows
 from learners.learner import LearnerSnapshot
@@ -138,7 +138,7 @@ class GeneralLearner:
             return self._open_stride.first_guilty(origin)
         return stop
 
-    def _test(self, rows: Rows, i: int) -> Floats:
+    def _test(self, rows: Rows, i: int) -> Features:
         *transformers, model = [step for _, step in self.pipeline.steps]
         z = transform_row(transformers, rows.Z[i : i + 1].copy())
         check_domain(model, z)

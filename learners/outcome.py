@@ -23,7 +23,7 @@ def rows_of(batch: EventBatch, task: Task, n_probabilities: int) -> Rows:
     Returns
     -------
     Rows
-        With the predictions still unwritten.
+        With the predictions still unwritten; `Z` is the batch's own matrix, array or CSR.
     """
     n_events = len(batch)
     kind = np.float64 if task is Task.REGRESSION else np.int64

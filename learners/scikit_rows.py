@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import is_outlier_detector
 from sklearn.naive_bayes import CategoricalNB, GaussianNB
 
-from learners.events import Floats
+from learners.events import Features
+from learners.rows import in_order, stored
 
 # What scikit-learn raises on a row that it cannot take. IndexError: CategoricalNB, unseen category.
 ROW_ERRORS = (ValueError, ArithmeticError, IndexError)
@@ -40,20 +41,20 @@ class UnfitRowError(ValueError):
     """A row that an estimator cannot take, though scikit-learn does not always say so."""
 
 
-def transform_row(transformers: list[Any], x: Floats) -> Floats:
+def transform_row(transformers: list[Any], x: Features) -> Features:
     """Let each transformer learn a row, then transform it.
 
     Parameters
     ----------
     transformers : list of transformer
         In order; may be empty.
-    x : ndarray of shape (1, n_features)
+    x : ndarray or csr_array of shape (1, n_features)
         It may be changed.
 
     Returns
     -------
-    ndarray of shape (1, n_transformed)
-        Float64, C-contiguous.
+    ndarray or csr_array of shape (1, n_transformed)
+        Float64; see `learners.rows.in_order`.
 
     Raises
     ------
@@ -66,13 +67,13 @@ def transform_row(transformers: list[Any], x: Floats) -> Floats:
         x = transformer.partial_fit(x).transform(x)
         if not is_within(transformer, np.inf):
             raise UnfitRowError(f"{type(transformer).__name__} is no longer finite")
-    z: Floats = np.ascontiguousarray(x, dtype=np.float64)
-    if not np.isfinite(z).all():
+    z = in_order(x)
+    if not np.isfinite(stored(z)).all():
         raise UnfitRowError("the transformed row is not finite")
     return z
 
 
-def check_domain(model: Any, z: Floats) -> None:
+def check_domain(model: Any, z: Features) -> None:
     """Refuse a row that would silently widen a model.
 
     Raises
@@ -94,9 +95,10 @@ def for_prediction(model: Any) -> Any:
     """
     if not isinstance(model, GaussianNB):
         return model
-    weight = model.class_count_ / model.class_count_.sum()
-    centre = weight @ model.theta_
-    largest = np.max(weight @ (model.var_ + (model.theta_ - centre) ** 2))
+    # Sums of columns, no products: those of BLAS tell rows that are alike apart by rounding.
+    weight = (model.class_count_ / model.class_count_.sum())[:, None]
+    centre = (weight * model.theta_).sum(axis=0)
+    largest = np.max((weight * (model.var_ + (model.theta_ - centre) ** 2)).sum(axis=0))
     smoothed = copy.copy(model)
     # All rows alike: any width gives the same prediction.
     smoothed.var_ = model.var_ + model.var_smoothing * (largest if largest > 0.0 else 1.0)
@@ -108,14 +110,14 @@ def first_value(model: Any) -> int:
     return 1 if is_outlier_detector(model) else 0
 
 
-def learn(model: Any, Z: Floats, y: NDArray[Any] | None, classes: NDArray[Any] | None) -> None:
+def learn(model: Any, Z: Features, y: NDArray[Any] | None, classes: NDArray[Any] | None) -> None:
     """Let a predictor learn rows in one call.
 
     Parameters
     ----------
     model : predictor
         Learns in place.
-    Z : ndarray of shape (n_rows, n_features)
+    Z : ndarray or csr_array of shape (n_rows, n_features)
         Transformed rows.
     y : ndarray of shape (n_rows,) or None
         Labels as the exported model shall predict them; None where it takes none.

@@ -8,12 +8,12 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from learners.events import Floats
+from learners.events import Features
 from learners.learner import LearnerSnapshot
+from learners.rows import from_plain, to_plain
 from learners.serialization import ModelFormatError, dump_pipeline, load_pipeline
 
 
@@ -29,7 +29,7 @@ class ModelState:
         Events between two updates of the predictor.
     model_version : int
         Events learned, those of the open stride included.
-    open_rows : list of ndarray of shape (1, n_features)
+    open_rows : list of ndarray or csr_array of shape (1, n_features)
         Transformed rows that the predictor has yet to learn.
     open_labels : list of int or float
         Their labels: class index, target, or 0 where the predictor takes none.
@@ -38,7 +38,7 @@ class ModelState:
     pipeline: Pipeline
     stride: int = 1
     model_version: int = 0
-    open_rows: list[Floats] = field(default_factory=list)
+    open_rows: list[Features] = field(default_factory=list)
     open_labels: list[float] = field(default_factory=list)
 
     @property
@@ -60,7 +60,7 @@ class ModelState:
         state = {
             "stride": self.stride,
             "model_version": self.model_version,
-            "open_rows": [row.ravel().tolist() for row in self.open_rows],
+            "open_rows": [to_plain(row) for row in self.open_rows],
             "open_labels": self.open_labels,
         }
         return LearnerSnapshot(dump_pipeline(self.pipeline), json.dumps(state).encode())
@@ -89,7 +89,7 @@ class ModelState:
         try:
             state = json.loads(snapshot.state)
             stride, model_version = int(state["stride"]), int(state["model_version"])
-            open_rows = [np.array([row], dtype=np.float64) for row in state["open_rows"]]
+            open_rows = [from_plain(row) for row in state["open_rows"]]
             open_labels = list(state["open_labels"])
         except (ValueError, KeyError, TypeError) as error:
             raise ModelFormatError(f"the learner's state cannot be read: {error}") from error

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from learners.guard import Guard
 from learners.learner import Task
+from learners.rows import stacked, stored
 from learners.scikit_rows import ROW_ERRORS, is_within, learn
 from learners.state import ModelState
 
@@ -65,7 +66,8 @@ class OpenStride:
         """Tell whether the predictor could learn so many of the rows; changes nothing."""
         if n_rows < self._least_rows():
             # They will be clusters themselves, and must not be found too large only then.
-            return bool(np.abs(self.state.open_rows[:n_rows]).max() <= self.guard.max_weight)
+            numbers = stored(stacked(self.state.open_rows[:n_rows]))
+            return bool(np.abs(numbers).max(initial=0.0) <= self.guard.max_weight)
         return self._learn(deepcopy(self.state.pipeline[-1]), n_rows)
 
     def first_guilty(self, origin: list[int]) -> int:
@@ -94,7 +96,7 @@ class OpenStride:
         return 1 if self.state.started else int(getattr(model, "n_clusters", 1))
 
     def _learn(self, model: Any, n_rows: int) -> bool:
-        Z = np.concatenate(self.state.open_rows[:n_rows])
+        Z = stacked(self.state.open_rows[:n_rows])
         y: NDArray[Any] | None = np.array(self.state.open_labels[:n_rows])
         if self.task is Task.UNSUPERVISED:
             y = None

@@ -1,17 +1,28 @@
 """How what became of I/O batches is shown as metrics."""
 
 from collections.abc import Mapping
-
-from prometheus_client import Histogram
+from operator import add, attrgetter
 
 from learners.rejections import SkipReason, Stage
 from metrics.facts import BatchFacts
-from metrics.names import REJECTIONS_BEFORE_LEARNING, STAGES, Metric
+from metrics.histograms import Histogram
+from metrics.names import DRIFT_DETECTORS, REJECTIONS_BEFORE_LEARNING, STAGES, Metric
 from metrics.series import Registered
+
+# What each batch moves, by its name in the facts.
+_COUNTED = {
+    "consumed": Metric.RECORDS_CONSUMED,
+    "decoded": Metric.RECORDS_DECODED,
+    "learned": Metric.RECORDS_LEARNED,
+    "unlabelled": Metric.RECORDS_UNLABELLED,
+    "poisoned": Metric.RECORDS_POISONED,
+    "predicted": Metric.PREDICTIONS,
+}
+_figures = attrgetter(*_COUNTED)
 
 
 class BatchSeries:
-    """The series that each batch moves, looked up beforehand, and 0 from the start.
+    """The series that each batch moves: added up in plain numbers, shown when asked for.
 
     Parameters
     ----------
@@ -21,12 +32,8 @@ class BatchSeries:
 
     def __init__(self, metrics: Registered) -> None:
         counters = metrics.counters
-        self._consumed = counters[Metric.RECORDS_CONSUMED]
-        self._decoded = counters[Metric.RECORDS_DECODED]
-        self._learned = counters[Metric.RECORDS_LEARNED]
-        self._unlabelled = counters[Metric.RECORDS_UNLABELLED]
-        self._poisoned = counters[Metric.RECORDS_POISONED]
-        self._predicted = counters[Metric.PREDICTIONS]
+        self._each = [counters[metric] for metric in _COUNTED.values()]
+        self._sums = self._nothing = (0,) * len(_COUNTED)
         self._rejected = counters[Metric.RECORDS_REJECTED]
         self._skipped = counters[Metric.RECORDS_SKIPPED]
         self._dead_letters = counters[Metric.DEAD_LETTERS]
@@ -36,8 +43,12 @@ class BatchSeries:
             self._skipped.labels(skip_reason)
         for stage in Stage:
             self._dead_letters.labels(stage)
-        self._batch_records = metrics.histograms[Metric.BATCH_RECORDS]
-        self._latency = metrics.histograms[Metric.END_TO_END_LATENCY_SECONDS]
+        self._drifts = counters[Metric.DRIFT_DETECTIONS]
+        for detector in DRIFT_DETECTORS:
+            self._drifts.labels(detector)
+        self._batch_records = metrics.histograms[Metric.BATCH_RECORDS].labels()
+        self._latency = metrics.histograms[Metric.END_TO_END_LATENCY_SECONDS].labels()
+        metrics.before.append(self._show)
 
     def update(self, facts: BatchFacts) -> None:
         """Add up one batch; a report without records adds nothing."""
@@ -45,17 +56,18 @@ class BatchSeries:
             return
         if facts.read:
             self._batch_records.observe(facts.read)
-        self._consumed.inc(facts.consumed)
-        self._decoded.inc(facts.decoded)
-        self._learned.inc(facts.learned)
-        self._unlabelled.inc(facts.unlabelled)
-        self._poisoned.inc(facts.poisoned)
-        self._predicted.inc(facts.predicted)
-        self._count_refused(facts)
+        self._sums = tuple(map(add, self._sums, _figures(facts)))
+        self._count_seldom(facts)
         if facts.latency_seconds is not None:
             self._latency.observe(facts.latency_seconds)
 
-    def _count_refused(self, facts: BatchFacts) -> None:
+    def _show(self) -> None:
+        """Let the counters grow by what came since the last time."""
+        for counter, count in zip(self._each, self._sums, strict=True):
+            counter.inc(count)
+        self._sums = self._nothing
+
+    def _count_seldom(self, facts: BatchFacts) -> None:
         # Most batches have none of these, so looking their series up here costs nothing.
         for (stage, reason), count in facts.rejected.items():
             self._rejected.labels(stage, reason).inc(count)
@@ -63,6 +75,8 @@ class BatchSeries:
             self._skipped.labels(skip_reason).inc(count)
         for stage, count in facts.dead_letters.items():
             self._dead_letters.labels(stage).inc(count)
+        for drift in facts.drifts:
+            self._drifts.labels(drift.detector).inc()
 
 
 class Durations:

@@ -19,7 +19,7 @@ from metrics.facts import (
     TransactionResult,
 )
 from metrics.model_series import ModelSeries
-from metrics.names import CHECKPOINT_RESULTS, DRIFT_DETECTORS, Metric
+from metrics.names import CHECKPOINT_RESULTS, Metric
 from metrics.series import PartitionGauge, Registered, register
 
 
@@ -99,9 +99,9 @@ class Exporter:
         transactions, rollbacks = counters[Metric.TRANSACTIONS], counters[Metric.ROLLBACKS]
         self._transactions = {result: transactions.labels(result) for result in TransactionResult}
         self._rollbacks = {reason: rollbacks.labels(reason) for reason in RollbackReason}
-        for detector in DRIFT_DETECTORS:
-            counters[Metric.DRIFT_DETECTIONS].labels(detector)
-        self._uncheckpointed = gauges[Metric.UNCHECKPOINTED_RECORDS]
+        self._uncheckpointed = 0
+        uncheckpointed = gauges[Metric.UNCHECKPOINTED_RECORDS]
+        metrics.before.append(lambda: uncheckpointed.set(self._uncheckpointed))
         self._paused = gauges[Metric.PAUSED]
         self._succeeded_s = gauges[Metric.CHECKPOINT_LAST_SUCCESS_TIMESTAMP_SECONDS]
         self._succeeded_s.set(math.nan)
@@ -115,9 +115,10 @@ class Exporter:
             self._batches.update(facts)
             self._durations.update(facts.seconds)
             self._models.batch(facts)
-            self._uncheckpointed.inc(facts.read)
-            self._lag.set(facts.lag)
-            self._lag_s.set(facts.lag_seconds)
+            self._uncheckpointed += facts.read
+            if facts.lag:
+                self._lag.set(facts.lag)
+                self._lag_s.set(facts.lag_seconds)
 
     def scores(self, facts: ScoreFacts) -> None:
         """Show the scores as they stand."""
@@ -129,7 +130,7 @@ class Exporter:
         with self._lock:
             self._checkpoints["ok" if facts.ok else "failed"].inc()
             self._durations.update(facts.seconds)
-            self._uncheckpointed.set(facts.uncheckpointed)
+            self._uncheckpointed = facts.uncheckpointed
             if facts.ok:
                 self._succeeded_s.set(facts.time_s)
                 self._size.set(facts.checkpoint_bytes)
@@ -144,7 +145,7 @@ class Exporter:
                 self._models.restoring()
             # In partition scope a restore gives up nothing: other models may be in mid-epoch.
             if state is State.STANDBY or (state is State.RESTORING and not self._partitioned):
-                self._uncheckpointed.set(0)
+                self._uncheckpointed = 0
 
     def rebalance(self, event: RebalanceEvent, partitions: Collection[int]) -> None:
         """Count a rebalance; the series of partitions that went end."""
@@ -164,7 +165,7 @@ class Exporter:
         """Count a way back to the last commit, from where all models are restored."""
         with self._lock:
             self._rollbacks[reason].inc()
-            self._uncheckpointed.set(0)
+            self._uncheckpointed = 0
             self._models.rebase()
 
     def paused(self, *, on: bool) -> None:

@@ -48,6 +48,27 @@ class ScoreFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftFacts:
+    """A change of the stream, found in the errors of a model.
+
+    Attributes
+    ----------
+    detector : str
+        Which detector found it, one of `learners.drift.catalogue.NAMES`.
+    model_version : int
+        Events that the model had learned when it predicted the event with whose error it was
+        found.
+    partition, offset : int
+        Where that event came from.
+    """
+
+    detector: str
+    model_version: int
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchFacts:
     """What one I/O batch brought and what became of it.
 
@@ -77,6 +98,8 @@ class BatchFacts:
     partition : int or None
         In partition scope the one whose model this is; None in global scope, and for a report
         that is of no model: its `model_version` says nothing in partition scope.
+    drifts : tuple of DriftFacts
+        Changes of the stream that were found, in the order of events.
     """
 
     consumed: int
@@ -95,6 +118,7 @@ class BatchFacts:
     lag: Mapping[int, int] = field(default_factory=dict)
     lag_seconds: Mapping[int, float] = field(default_factory=dict)
     partition: int | None = None
+    drifts: tuple[DriftFacts, ...] = ()
 
     @property
     def read(self) -> int:

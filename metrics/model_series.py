@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from prometheus_client import Gauge
-
 from learners.learner import Task
 from metrics.facts import BatchFacts, ScoreFacts
 from metrics.names import Metric
@@ -33,21 +31,18 @@ class ModelSeries:
         self._task = task
         self._partitioned = partitioned
         self._version = metrics.gauges[Metric.MODEL_VERSION]
-        self._versions: dict[int | None, Gauge] = {}
+        self._versions: dict[int | None, int] = {}
         self._scores: dict[int | None, ScoreSeries] = {}
         if not partitioned:
-            self._versions[None] = self._version
             self._scores[None] = ScoreSeries(metrics, task)
+        metrics.before.append(self._show)
 
     def batch(self, facts: BatchFacts) -> None:
-        """Show the version after a batch."""
+        """Take the version after a batch."""
         if not self._partitioned:
-            self._version.set(facts.model_version)
+            self._versions[None] = facts.model_version
         elif facts.partition is not None:
-            series = self._versions.get(facts.partition)
-            if series is None:
-                series = self._versions[facts.partition] = self._version.labels(facts.partition)
-            series.set(facts.model_version)
+            self._versions[facts.partition] = facts.model_version
 
     def scores(self, facts: ScoreFacts) -> None:
         """Show the scores of a model as they stand."""
@@ -77,7 +72,12 @@ class ModelSeries:
         """Let the series of the models of these partitions end; nothing in global scope."""
         for partition in partitions:
             if self._versions.pop(partition, None) is not None:
-                self._version.remove(partition)
+                self._version.remove(partition)  # nothing happens if it was never shown
             series = self._scores.pop(partition, None)
             if series is not None:
                 series.remove()
+
+    def _show(self) -> None:
+        for partition, version in self._versions.items():
+            series = self._version if partition is None else self._version.labels(partition)
+            series.set(version)

@@ -6,6 +6,7 @@ A member's name in small letters, with `PREFIX` before it, is the metric's name.
 from dataclasses import dataclass
 from enum import Enum, StrEnum, unique
 
+from learners.drift import catalogue
 from learners.rejections import Reason, Stage
 
 PREFIX = "streamfit_"
@@ -24,7 +25,7 @@ _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 STAGES = ("decode", "step", "produce", "flush", "save", "commit")
 CHECKPOINT_RESULTS = ("ok", "failed")
-DRIFT_DETECTORS = ("adwin", "ddm", "eddm", "hddm_a", "hddm_w", "page_hinkley")
+DRIFT_DETECTORS = catalogue.NAMES
 # A poisoned event is none of these: it was decoded, and RECORDS_POISONED counts it.
 REJECTIONS_BEFORE_LEARNING = (
     (Stage.DECODE, Reason.EMPTY),
@@ -132,7 +133,9 @@ class Metric(Enum):
     ROLLBACKS = _counter(
         "Times that all since the last commit was given up and read again, by reason.", "reason"
     )
-    DRIFT_DETECTIONS = _counter("Changes of the stream found, by detector.", "detector")
+    DRIFT_DETECTIONS = _counter(
+        "Changes of the stream found in the errors of the models, by detector.", "detector"
+    )
     PREQUENTIAL_SCORED = _counter("Labelled events scored.")
     PREQUENTIAL_CORRECT = _counter("Labelled events predicted right; stays 0 for numbers.")
 

@@ -5,7 +5,7 @@ outlives the process. What is measured is not here.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,7 +13,6 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    Histogram,
     Info,
     disable_created_metrics,
 )
@@ -21,6 +20,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from metrics.histograms import HistogramFamily
 from metrics.names import Kind, Metric
 
 _Wrapper = TypeVar("_Wrapper", bound=MetricWrapperBase)
@@ -36,13 +36,17 @@ class Registered:
         What was registered.
     lock : Lock
         Held while facts are taken, and while all metrics are collected for one answer.
+    before : list of callable
+        Called, with the lock held, before all metrics are collected: what was added up since the
+        last time is shown then, so that a batch costs no more than adding up.
     """
 
     counters: Mapping[Metric, Counter]
     gauges: Mapping[Metric, Gauge]
-    histograms: Mapping[Metric, Histogram]
+    histograms: Mapping[Metric, HistogramFamily]
     infos: Mapping[Metric, Info]
     lock: threading.Lock = field(default_factory=threading.Lock)
+    before: list[Callable[[], None]] = field(default_factory=list)
 
 
 class _AtOnce(Collector):
@@ -52,12 +56,14 @@ class _AtOnce(Collector):
     moment and the events decoded of a later one.
     """
 
-    def __init__(self, registry: CollectorRegistry, lock: threading.Lock) -> None:
+    def __init__(self, registry: CollectorRegistry, registered: Registered) -> None:
         self._registry = registry
-        self._lock = lock
+        self._registered = registered
 
     def collect(self) -> Iterable[Family]:
-        with self._lock:
+        with self._registered.lock:
+            for show in self._registered.before:
+                show()
             return list(self._registry.collect())
 
     def describe(self) -> Iterable[Family]:
@@ -85,7 +91,7 @@ def register(registry: CollectorRegistry, *, partitioned: bool = False) -> Regis
         histograms=_histograms(inner),
         infos=_plain(Info, Kind.INFO, inner),
     )
-    registry.register(_AtOnce(inner, registered.lock))
+    registry.register(_AtOnce(inner, registered))
     return registered
 
 
@@ -106,18 +112,17 @@ def _plain(
     }
 
 
-def _histograms(registry: CollectorRegistry) -> dict[Metric, Histogram]:
-    return {
-        metric: Histogram(
-            metric.full_name,
-            metric.value.meaning,
-            metric.value.labels,
-            registry=registry,
-            buckets=metric.value.buckets,
+def _histograms(registry: CollectorRegistry) -> dict[Metric, HistogramFamily]:
+    families = {
+        metric: HistogramFamily(
+            metric.full_name, metric.value.meaning, metric.value.labels, metric.value.buckets
         )
         for metric in Metric
         if metric.value.kind is Kind.HISTOGRAM
     }
+    for family in families.values():
+        registry.register(family)
+    return families
 
 
 class PartitionGauge:

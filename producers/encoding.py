@@ -1,7 +1,8 @@
 """Predictions as records: the JSON value, and the key and partition that keep order."""
 
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, repeat
 from typing import Any
 
 import msgspec
@@ -10,8 +11,46 @@ from learners.events import EventBatch, Predictions
 
 # A partition that the key chooses.
 BY_KEY = -1
+
+
 # Key, value, partition.
 Record = tuple[bytes | None, bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRecords:
+    """Records for the output topic, in columns of the same length.
+
+    Attributes
+    ----------
+    keys : sequence of bytes or None
+        Of the events.
+    values : sequence of bytes
+        The predictions as JSON.
+    partitions : sequence of int
+        Where each goes; `BY_KEY` where its key decides.
+    """
+
+    keys: Sequence[bytes | None]
+    values: Sequence[bytes]
+    partitions: Sequence[int]
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> "PredictionRecords":
+        """Put records into columns."""
+        keys, values, partitions = list(zip(*records, strict=True)) or ((), (), ())
+        return cls(keys, values, partitions)
+
+    def __iter__(self) -> Iterator[Record]:
+        return zip(self.keys, self.values, self.partitions, strict=True)
+
+    def runs(self) -> Iterator[tuple[int, slice]]:
+        """Give runs of records that go to the same partition, in order."""
+        begin = 0
+        for partition, run in groupby(self.partitions):
+            end = begin + sum(1 for _ in run)
+            yield partition, slice(begin, end)
+            begin = end
 
 
 class PredictionRecord(msgspec.Struct, gc=False):
@@ -55,7 +94,7 @@ class PredictionEncoder:
         self._partitions = partitions
         self._encode = msgspec.json.Encoder().encode
 
-    def encode(self, batch: EventBatch, predictions: Predictions) -> Iterator[Record]:
+    def encode(self, batch: EventBatch, predictions: Predictions) -> PredictionRecords:
         """Give one record for each event, in order.
 
         An event without a key goes to its source partition modulo the number of output
@@ -67,17 +106,23 @@ class PredictionEncoder:
         probability = predictions.of_predicted_class()
         sources = batch.partitions.tolist()
         # Without a loop in Python: this is done for every event.
-        values = map(
-            self._encode,
-            map(
-                PredictionRecord,
-                batch.ids,
-                said,
-                repeat(msgspec.UNSET) if probability is None else probability.tolist(),
-                predictions.model_version.tolist(),
-                sources,
-                batch.offsets.tolist(),
-            ),
+        rows = map(
+            PredictionRecord,
+            batch.ids,
+            said,
+            repeat(msgspec.UNSET) if probability is None else probability.tolist(),
+            predictions.model_version.tolist(),
+            sources,
+            batch.offsets.tolist(),
         )
-        for key, value, source in zip(batch.keys, values, sources, strict=True):
-            yield key, value, source % self._partitions if key is None else BY_KEY
+        return PredictionRecords(
+            batch.keys, list(map(self._encode, rows)), self._partitions_of(batch.keys, sources)
+        )
+
+    def _partitions_of(self, keys: Sequence[bytes | None], sources: Sequence[int]) -> Sequence[int]:
+        if None not in keys:
+            return [BY_KEY] * len(keys)
+        return [
+            source % self._partitions if key is None else BY_KEY
+            for key, source in zip(keys, sources, strict=True)
+        ]

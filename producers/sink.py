@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -12,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from learners.events import Headers
 from producers.asking import Asking
 from producers.dead_letters import DeadLetter
-from producers.encoding import BY_KEY, Record
+from producers.encoding import BY_KEY, PredictionRecords
 from producers.outputs import DEFINITE, DeliveryError, Outputs, Reports
 
 _log = logging.getLogger("streamfit.sink")
@@ -33,7 +32,7 @@ QUEUE_TIMEOUT_S = 15.0
 class Sink(Protocol):
     """Takes records; they count as written only once `flush` has returned."""
 
-    def predictions(self, records: Iterable[Record]) -> list[int]:
+    def predictions(self, records: PredictionRecords) -> list[int]:
         """Hand over predictions; blocks while the queue is full.
 
         Returns
@@ -86,22 +85,21 @@ class KafkaSink:
         options: dict[str, Any] = {**self._options, "on_delivery": self._reports}
         self._producer = Producer(options, logger=_log)
 
-    def predictions(self, records: Iterable[Record]) -> list[int]:
+    def predictions(self, records: PredictionRecords) -> list[int]:
         """Hand over predictions."""
         self._begin()
-        # A call for each partition: the client passes over a partition that a message names.
-        messages: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        positions: dict[int, list[int]] = defaultdict(list)
-        for position, (key, value, partition) in enumerate(records):
-            messages[partition].append({"key": key, "value": value})
-            positions[partition].append(position)
-        refused = [
-            positions[partition][at]
-            for partition, some in messages.items()
-            for at in self._produce_all(self._outputs.predictions, partition, some)
-        ]
+        refused: list[int] = []
+        # A call for each run of one partition, since the client passes over one that a message
+        # names; and runs, no groups, so that all stay in the order in which they are given.
+        for partition, rows in records.runs():
+            messages: list[dict[str, Any]] = [
+                {"key": key, "value": value}
+                for key, value in zip(records.keys[rows], records.values[rows], strict=True)
+            ]
+            too_large = self._produce_all(self._outputs.predictions, partition, messages)
+            refused += [rows.start + at for at in too_large]
         self._producer.poll(0)
-        return sorted(refused)
+        return refused
 
     def dead_letters(self, letters: Iterable[DeadLetter]) -> int:
         """Hand over dead letters."""

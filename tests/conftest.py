@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from threadpoolctl import threadpool_limits
 
 from tests.brokers.choice import ADDRESS_VARIABLE, KIND_VARIABLE, choose, sources
 from tests.brokers.cluster import ThreeBrokers
@@ -15,6 +16,8 @@ from tests.brokers.faulty import FaultyBroker
 from tests.brokers.kafka import Kafka
 from tests.brokers.server import Kind, Server, UnavailableError
 
+# A row at a time gains nothing from threads, and on busy cores waits for all of them.
+threadpool_limits(1)
 _FOUND = pytest.StashKey[Server | UnavailableError]()
 _CLUSTER = pytest.StashKey[ThreeBrokers | UnavailableError]()
 

@@ -6,7 +6,7 @@ from typing import Any
 from consumers.kafka.source import Committed
 from consumers.loop.failpoints import Reach, nothing
 from producers.dead_letters import DeadLetter
-from producers.encoding import Record
+from producers.encoding import PredictionRecords, Record
 from producers.outputs import DeliveryError
 from producers.transactional_sink import TransactionError
 from tests.fakes import Cluster, Item
@@ -25,7 +25,7 @@ class FakeSink:
         self._predictions: list[Record] = []
         self._letters: list[DeadLetter] = []
 
-    def predictions(self, records: Iterable[Record]) -> list[int]:
+    def predictions(self, records: PredictionRecords) -> list[int]:
         if self._cluster.fails(Item.QUEUE_FULL):
             raise DeliveryError("the queue is full")
         refused = []
@@ -89,7 +89,7 @@ class FakeTransactionalSink(FakeSink):
         self._cluster.producers[self._name] = self._number
         self._cluster.pending.pop(self._name, None)
 
-    def predictions(self, records: Iterable[Record]) -> list[int]:
+    def predictions(self, records: PredictionRecords) -> list[int]:
         self._begin()
         return super().predictions(records)
 

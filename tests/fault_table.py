@@ -111,9 +111,7 @@ REASONS = {
     ("bad_input", 23): "there are no sample weights yet",
     ("bad_input", 24): "ids are not looked at yet: an event sent twice is learned twice",
     ("bad_input", 28): _NO_REGISTRY,
-    ("bad_input", 29): "only JSON is read yet",
-    ("bad_input", 34): "there are no categories yet: only numbers are read",
-    ("bad_input", 35): "no alarm yet: drift detectors come with the next version",
+    ("bad_input", 29): "Avro and Protobuf are not read",
 }
 _TEST = re.compile(r"^ *def (test_\w+)\(", re.MULTILINE)
 _ROWS = re.compile(r"_(rows?|bad_inputs?)_(\d+(?:_(?:and_|to_)?\d+)*)")

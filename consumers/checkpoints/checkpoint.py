@@ -20,6 +20,7 @@ from consumers.errors import CheckpointError, DamagedCheckpointError
 
 FORMAT = 1
 _MANIFEST, _MODEL, _STATE = "manifest.json", "model.skops", "state.json"
+_DRIFT = "drift.bin"  # left out where no detector watches
 MEND = (
     "restore it from a copy, go back with `streamfit models rollback`, or set "
     "learning.on_damaged = 'previous'"
@@ -80,10 +81,13 @@ class Content:
         The scikit-learn pipeline, in skops format.
     state : mapping of str to bytes
         Name of a component to its own snapshot, JSON.
+    drift : bytes
+        What the drift detectors have seen; empty where none watches.
     """
 
     model: bytes
     state: Mapping[str, bytes]
+    drift: bytes = b""
 
 
 @cache
@@ -96,7 +100,8 @@ def versions() -> dict[str, str]:
 def parts_of(content: Content) -> dict[str, bytes]:
     """Give the parts of the zip, by name."""
     state = {name: msgspec.Raw(value) for name, value in content.state.items()}
-    return {_MODEL: content.model, _STATE: msgspec.json.encode(state)}
+    parts = {_MODEL: content.model, _STATE: msgspec.json.encode(state)}
+    return {**parts, _DRIFT: content.drift} if content.drift else parts
 
 
 def manifest_for(
@@ -162,7 +167,8 @@ def unpack(data: bytes, key: str) -> tuple[Manifest, Content]:
                 f"checkpoint {key}: damaged (a part's sha256 differs); {MEND}"
             )
         state = msgspec.json.decode(parts[_STATE], type=dict[str, msgspec.Raw])
-        return manifest, Content(parts[_MODEL], {name: bytes(raw) for name, raw in state.items()})
+        snapshots = {name: bytes(raw) for name, raw in state.items()}
+        return manifest, Content(parts[_MODEL], snapshots, parts.get(_DRIFT, b""))
     except _DAMAGED as error:
         raise DamagedCheckpointError(f"checkpoint {key}: damaged ({error}); {MEND}") from None
 

@@ -121,4 +121,5 @@ class DemoRun:
 
     def _show_summary(self) -> None:
         if self._told:
-            self._console.print(summary_table(self.summary(), NEXT))
+            drifts = sum(self.history.moment().drifts.values())
+            self._console.print(summary_table(self.summary(), NEXT, drifts))

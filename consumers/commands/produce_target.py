@@ -130,6 +130,11 @@ def _as_overrides(options: TargetOptions) -> Sequence[str]:
 
 
 def _from_settings(settings: Settings) -> Target:
+    if settings.input.format != "json":
+        raise SettingsError(
+            f"input.format = {settings.input.format!r}: this command sends JSON objects only; "
+            "add --set input.format=json and let the consumer read them so, or send it yourself"
+        )
     try:
         config = settings.kafka.client_config()
     except OSError as error:

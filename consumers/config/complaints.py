@@ -19,7 +19,6 @@ _NOT_BUILT = (
     "registry",
     "merged",
     "river",
-    "drift",
     "input.labels",
     "input.deduplicate",
     "input.schema_registry",

@@ -1,22 +1,18 @@
-"""The tables of the settings file, each key with its meaning, bounds and default."""
+"""The tables of the settings file, each key with its bounds and default.
+
+That of the schema stands in `schema_section`, that of drift in `drift_section`.
+"""
 
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictInt,
-    StrictStr,
-)
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from consumers.config.durations import parse_duration
 from consumers.config.passthrough import Options, plain
+from consumers.config.sizes import LEAST_MEMORY, parse_size
 
 
 def only_built(*built: str) -> AfterValidator:
@@ -40,7 +36,8 @@ def _no_bool(value: object) -> object:
     return value
 
 
-def _no_quotes(name: str) -> str:
+def no_quotes(name: str) -> str:
+    """Refuse the name of a field that JSON would write in another way."""
     # JSON writes these as escapes, and a parser that compares names as they stand cannot find them.
     if any(character in '"\\' or character < " " for character in name):
         raise PydanticCustomError(
@@ -53,7 +50,7 @@ def _no_quotes(name: str) -> str:
 Int = Annotated[int, BeforeValidator(_no_bool)]
 Float = Annotated[float, BeforeValidator(_no_bool)]
 Name = Annotated[str, Field(min_length=1)]
-FieldName = Annotated[Name, AfterValidator(_no_quotes)]
+FieldName = Annotated[Name, AfterValidator(no_quotes)]
 Topic = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 
@@ -82,40 +79,7 @@ class InputSection(Section):
     group: Name
     start: Literal["earliest", "latest"] = "earliest"
     instance: Name | None = None
-    format: Annotated[Literal["json", "json_array", "msgpack", "float64"], only_built("json")] = (
-        "json"
-    )
-
-
-class FeatureTable(Section):
-    """A feature that says what kind it is."""
-
-    name: FieldName
-    kind: Annotated[Literal["number", "category", "text"], only_built("number")] = "number"
-
-
-def _all_alike(classes: list[int | str]) -> list[int | str]:
-    if len(set(classes)) < 2 or len(set(classes)) < len(classes):
-        raise PydanticCustomError("classes", "needs two or more classes; name each once")
-    if len({type(label) for label in classes}) > 1:
-        raise PydanticCustomError("classes", "mixes numbers and text; write all of one kind")
-    return classes
-
-
-class SchemaSection(Section):
-    """What an event looks like."""
-
-    id: FieldName | None = None
-    time: FieldName | None = None
-    label: FieldName | None = None
-    features_in: Annotated[str, AfterValidator(_no_quotes)] = "features"
-    features: Annotated[list[FieldName | FeatureTable], Field(min_length=1)]
-    classes: Annotated[list[StrictInt | StrictStr], AfterValidator(_all_alike)] | None = None
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """Names of the features, in the order of the model's columns."""
-        return tuple(f if isinstance(f, str) else f.name for f in self.features)
+    format: Literal["json", "json_array", "msgpack", "float64"] = "json"
 
 
 class StepSection(BaseModel):
@@ -161,6 +125,7 @@ class LimitsSection(Section):
     dead_letter_run: Annotated[Int, Field(ge=1)] = 100
     max_value_bytes: Annotated[Int, Field(ge=1)] = 1_000_000
     max_uncheckpointed: Annotated[Int, Field(ge=1)] = 1_000_000
+    max_memory: Annotated[int, BeforeValidator(parse_size), Field(ge=LEAST_MEMORY)] = 400_000_000
     stall_after: Duration = timedelta(seconds=60)
 
 

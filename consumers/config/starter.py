@@ -20,13 +20,20 @@ topic = "events"
 group = "streamfit"                   # the consumer group; offsets and checkpoints belong to it
 # start = "earliest"                  # or "latest": where a new group begins
 # instance = "streamfit-0"            # a fixed name of this replica: restarts rejoin at once
+# format = "json"                     # or "msgpack": the same in MessagePack; or
+#                                     # "json_array": [id, time, label, feature, feature, ...],
+#                                     # without those that [schema] does not name; null = no label;
+#                                     # "float64": features, then the label, little-endian, packed;
+#                                     # without id and time; NaN = no label
 
 [schema]
 id = "id"                             # left out: topic/partition/offset
 label = "label"                       # events without one are predicted, not learned
 # time = "ts"                         # ms since 1970, UTC; left out: the record's timestamp
 # features_in = "features"            # object or array that holds the features; "" = flat rows
-features = ["temperature", "load"]    # in the order of the model's columns
+features = ["temperature", "load"]    # in the order of the model's columns; what is no number:
+#                                     # {name = "city", kind = "category"}, or kind = "text"
+# hashed_features = 262144            # columns that categories and words are hashed to
 classes = [0, 1]                      # all of them; left out for regression
 
 [[model.steps]]                       # any scikit-learn classes with partial_fit,
@@ -48,6 +55,10 @@ penalty = "none"
 # on_reset = "fail"                   # lost offsets: or "follow_kafka", "follow_checkpoint"
 # on_gap = "fail"                     # records gone before they were read: or "skip"
 # on_damaged = "fail"                 # a damaged checkpoint: or "previous"
+
+[drift]                               # changes of the stream, found in the errors of the model
+# detector = "adwin"                  # or ddm, eddm, hddm_a, hddm_w, page_hinkley; a list; "none"
+# Its parameters stand beside it, by River's names, such as delta = 0.002
 
 [output]
 topic = "predictions"

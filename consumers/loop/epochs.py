@@ -22,8 +22,9 @@ from producers.sink import Sink
 _log = logging.getLogger("streamfit.epochs")
 # Well below the 30 s after which a loop that does not turn counts as stuck.
 FLUSH_TIMEOUT_S = 12.0
-# A checkpoint is saved within milliseconds; behind a store that takes longer the flow goes on.
-PATIENCE_S = 0.5
+# A small checkpoint is saved within milliseconds. Behind a large one, or a slow store, the flow
+# goes on where it may; where it may not, the next turn looks again.
+PATIENCE_S, PATIENCE_OF_A_TRANSACTION_S = 0.02, 0.5
 _WRITERS = 4
 
 
@@ -108,7 +109,8 @@ class Epochs:
             if self._open is not None:
                 return self._settle(lanes, 0)
             self._begin(lanes, FLUSH_TIMEOUT_S)
-            return self._settle(lanes, PATIENCE_S)
+            reads_on = self._delivery.reads_on
+            return self._settle(lanes, PATIENCE_S if reads_on else PATIENCE_OF_A_TRANSACTION_S)
         except OSError as error:  # the models go on; the next epoch saves them as they are then
             _log.warning("checkpoint.store: cannot write (%s); trying again", error)
             return False

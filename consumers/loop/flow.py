@@ -56,7 +56,7 @@ class Flow:
     ) -> None:
         self._decoder = decoder
         self._learning = learning
-        self._step = Step(learning.learner, learning.scores)
+        self._step = Step(learning.learner, learning.scores, learning.drift)
         self._encoder = encoder
         self._sink = sink
         self._letter = letter
@@ -149,4 +149,5 @@ class Flow:
             latency_seconds=max(0.0, self._wall_clock() - oldest_ms / 1000),
             model_version=self._learning.learner.model_version,
             next_offsets=records.next_offsets(),
+            drifts=result.drifts,
         )

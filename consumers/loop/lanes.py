@@ -72,7 +72,8 @@ class Lane:
         """Take note of a batch that is worked off."""
         self.next_offsets.update(facts.next_offsets)
         self.uncheckpointed += facts.consumed
-        self.read_ms.update(zip(records.partitions.tolist(), records.time_ms.tolist(), strict=True))
+        for partition, row in records.last_rows().items():
+            self.read_ms[partition] = int(records.time_ms[row])
 
     def places(self) -> dict[int, Committed]:
         """Give the offsets as committed last, each with the pointer; empty before the first."""

@@ -81,19 +81,22 @@ class DeadLetterLimits:
             the read can be committed before stopping.
         """
         flags = np.zeros(n_records, dtype=np.bool_)
-        flags[list(refused)] = True
+        if refused:
+            flags[list(refused)] = True
         runs = self._runs(refused)
         longest = max(runs, default=0)
         if n_records:
             self._run = runs[-1] if flags[-1] else 0
         self._write(flags)
+        if not refused:
+            return
         total = int(np.count_nonzero(self._ring))
-        if refused and longest >= self._max_run:
+        if longest >= self._max_run:
             raise DeadLetterLimitError(
                 f"{longest} dead letters in a row (limits.dead_letter_run = {self._max_run}): "
                 "look at the dead letter topic and mend the producer, or raise the limit"
             )
-        if refused and total > self._count:
+        if total > self._count:
             raise DeadLetterLimitError(
                 f"{total} dead letters among the last {len(self._ring):,} records "
                 f"(limits.dead_letter_count = {self._count}): "
@@ -126,6 +129,9 @@ class DeadLetterLimits:
 
     def _write(self, flags: np.typing.NDArray[np.bool_]) -> None:
         size = len(self._ring)
-        positions = np.arange(self._seen, self._seen + len(flags))[-size:] % size
-        self._ring[positions] = flags[-size:]
+        newest = flags[-size:]
+        begin = (self._seen + len(flags) - len(newest)) % size
+        to_the_end = min(size - begin, len(newest))
+        self._ring[begin : begin + to_the_end] = newest[:to_the_end]
+        self._ring[: len(newest) - to_the_end] = newest[to_the_end:]
         self._seen += len(flags)

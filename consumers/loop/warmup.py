@@ -4,34 +4,45 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from consumers.loop.learning import Learning
 from consumers.loop.step import Step
-from learners.events import EventBatch
+from learners.events import EventBatch, Features
 from learners.learner import Task
 
 
-def warm_up(learning: Learning, n_features: int) -> None:
-    """Let a model that is thrown away learn two made-up events, and score them.
+def warm_up(learning: Learning, n_features: int, *, sparse: bool = False) -> None:
+    """Let a model that is thrown away learn made-up events, and score them.
 
     Parameters
     ----------
     learning : Learning
         Not to be used afterwards.
     n_features : int
-        Number of features of an event.
+        Number of columns of the model's matrix.
+    sparse : bool
+        Whether that matrix is in CSR.
     """
-    step = Step(learning.learner, learning.scores)
+    step = Step(learning.learner, learning.scores, learning.drift)
     kind = np.int64 if learning.learner.task is Task.CLASSIFICATION else np.float64
     for row in range(3):
-        step(_event(row, n_features, np.array([row % 2], dtype=kind)))
+        X = _sparse_row(row, n_features) if sparse else np.full((1, n_features), float(row % 2))
+        step(_event(row, X, np.array([row % 2], dtype=kind)))
     learning.scores.facts()
 
 
-def _event(row: int, n_features: int, y: NDArray[Any]) -> EventBatch:
+def _sparse_row(row: int, n_features: int) -> csr_array:
+    # Two of the columns: all of them would take the time of a whole matrix.
+    x = csr_array(([1.0, row + 1.0], [0, n_features - 1], [0, 2]), shape=(1, n_features))
+    x.indices, x.indptr = x.indices.astype(np.int32), x.indptr.astype(np.int32)
+    return x
+
+
+def _event(row: int, X: Features, y: NDArray[Any]) -> EventBatch:
     zero = np.zeros(1, dtype=np.int64)
     return EventBatch(
-        X=np.full((1, n_features), float(row % 2)),
+        X=X,
         y=y,
         labelled=np.ones(1, dtype=np.bool_),
         ids=[row],

@@ -74,6 +74,8 @@ class Moment:
         Events that the model has learned, those before a restart included.
     dead_letters : mapping of str to int
         Dead letters since this process began, by stage.
+    drifts : mapping of str to int
+        Changes of the stream found since this process began, by detector.
     lag : mapping of int to int
         Partition to records not yet read, as last known.
     measure : Measure or None
@@ -94,6 +96,7 @@ class Moment:
     events_per_s: float
     model_version: int
     dead_letters: Mapping[str, int]
+    drifts: Mapping[str, int]
     lag: Mapping[int, int]
     measure: Measure | None
     scores: ScoreFacts | None
@@ -120,6 +123,7 @@ class History:
         self._state = State.STARTING
         self._totals: Counter[str] = Counter()
         self._dead_letters: Counter[str] = Counter()
+        self._drifts: Counter[str] = Counter()
         self._lag: dict[int, int] = {}
         self._model_version = 0
         self._rate = Rate()
@@ -134,6 +138,7 @@ class History:
             for name in ("consumed", "decoded", "learned", "predicted"):
                 self._totals[name] += getattr(facts, name)
             self._dead_letters.update(facts.dead_letters)
+            self._drifts.update(drift.detector for drift in facts.drifts)
             self._lag.update(facts.lag)
             self._model_version = facts.model_version
             self._rate.add(self._clock(), self._totals["consumed"])
@@ -187,6 +192,7 @@ class History:
                 events_per_s=self._rate.per_s(now_s),
                 model_version=self._model_version,
                 dead_letters=dict(self._dead_letters),
+                drifts=dict(self._drifts),
                 lag=dict(self._lag),
                 measure=_measure(self._scores),
                 scores=self._scores,

@@ -43,12 +43,21 @@ class Narrator:
         self._uncheckpointed = 0
 
     def batch(self, facts: BatchFacts) -> None:
-        """Count; tell the first dead letters of a minute at once."""
+        """Count; tell of drift, and of the first dead letters of a minute, at once."""
         if facts.dead_letters:
             if not self._since["dead letters"]:
                 stages = ", ".join(f"{count} {name}" for name, count in facts.dead_letters.items())
                 _log.warning("dead letters: %s; their headers tell why", stages)
             self._since["dead letters"] += sum(facts.dead_letters.values())
+        for drift in facts.drifts:
+            _log.info(
+                "drift: %s at partition %d, offset %d, model version %d",
+                drift.detector,
+                drift.partition,
+                drift.offset,
+                drift.model_version,
+            )
+        self._since["drifts"] += len(facts.drifts)
         self._since["consumed"] += facts.consumed
         self._uncheckpointed += facts.read
         self._versions[facts.partition] = facts.model_version
@@ -104,11 +113,12 @@ class Narrator:
     def _summarise(self) -> None:
         seconds = self._clock() - self._told
         _log.info(
-            "consumed %d (%.0f a second), model version %s, dead letters %d, lag %d%s",
+            "consumed %d (%.0f a second), model version %s, dead letters %d%s, lag %d%s",
             self._since["consumed"],
             self._since["consumed"] / seconds,
             _span(list(_of_models(self._versions).values()) or [0], "d"),
             self._since["dead letters"],
+            f", drifts {self._since['drifts']}" if self._since["drifts"] else "",
             sum(self._lag.values()),
             self._of_scores(),
         )

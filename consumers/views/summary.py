@@ -62,7 +62,9 @@ def summarise(history: History, seconds: float) -> Summary:
     )
 
 
-def summary_table(summary: Summary, commands: Sequence[tuple[str, str]] = ()) -> RenderableType:
+def summary_table(
+    summary: Summary, commands: Sequence[tuple[str, str]] = (), drifts: int | None = None
+) -> RenderableType:
     """Show a summary, what it means, and what to try next.
 
     Parameters
@@ -70,6 +72,8 @@ def summary_table(summary: Summary, commands: Sequence[tuple[str, str]] = ()) ->
     summary : Summary
     commands : sequence of (str, str)
         Commands, each with what it does.
+    drifts : int or None
+        Changes of the stream that were found; None where nobody looked for them.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def summary_table(summary: Summary, commands: Sequence[tuple[str, str]] = ()) ->
     """
     head = Text(f"{summary.events:,} events in {summary.seconds:.1f} s", style="bold")
     head.append(f", {summary.events_per_s:,.0f} events/s", "not bold")
-    parts: list[RenderableType] = [Text(), head, Text(), _scores(summary), Text()]
+    parts: list[RenderableType] = [Text(), head, Text(), _scores(summary, drifts), Text()]
     parts.append(Text(verdict(summary)))
     if commands:
         parts += [Text(), Text("Try next", style="bold")]
@@ -119,7 +123,7 @@ def _beside_majority(accuracy: float, majority: float | None) -> str:
     return f"It {beats} naming the most frequent class each time ({majority:.2%})."
 
 
-def _scores(summary: Summary) -> Table:
+def _scores(summary: Summary, drifts: int | None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("")
     for name in ("model", "no-change", "majority"):
@@ -129,6 +133,8 @@ def _scores(summary: Summary) -> Table:
     table.add_row("kappa", _shown(summary.kappa))
     table.add_row("kappa-T", _shown(summary.kappa_t))
     table.add_row("dead letters", f"{summary.dead_letters:,}")
+    if drifts is not None:
+        table.add_row("drifts found", f"{drifts:,}")
     return table
 
 

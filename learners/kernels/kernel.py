@@ -15,6 +15,11 @@ from learners.events import Bools, Floats
 Indices = NDArray[np.int32]
 
 
+def no_names(_: Any) -> tuple[str, ...]:
+    """Name nothing."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class TransformerKernel:
     """Learns and transforms rows one after another.
@@ -24,7 +29,8 @@ class TransformerKernel:
     takes : callable (estimator) -> bool
         Whether the kernel computes what this estimator, by its parameters, computes.
     state : tuple of str
-        Attributes of the estimator that `run` changes.
+        Attributes of the estimator that `run` changes, in place or not; some may be missing.
+        They are numbers, None, arrays, or lists of arrays.
     run : callable (estimator, X, Z) -> int
         Takes each row of `X`, of shape (n_rows, n_features), learns it, and writes it
         transformed to `Z`, of the same shape. Ends before the first row after which a number
@@ -34,12 +40,17 @@ class TransformerKernel:
         The same for rows in CSR: learns each row and writes its transformed values to `data`,
         which has the shape of `matrix.data`; where the values stand is not changed. Equals
         scikit-learn fed with CSR. None where scikit-learn takes none.
+    by_column : callable (estimator) -> tuple of str
+        Those of `state` that `run_sparse` changes only in the columns of stored values, columns
+        being the last axis. Of these only the columns are remembered before a batch, so that a
+        batch costs nothing for weights that it does not touch.
     """
 
     takes: Callable[[Any], bool]
     state: tuple[str, ...]
     run: Callable[[Any, Floats, Floats], int]
     run_sparse: Callable[[Any, "Matrix", Floats], int] | None = None
+    by_column: Callable[[Any], tuple[str, ...]] = no_names
 
 
 class Matrix(NamedTuple):
@@ -103,7 +114,7 @@ class PredictorKernel:
 
     Attributes
     ----------
-    takes, state
+    takes, state, by_column
         As in `TransformerKernel`.
     run : callable (estimator, rows, max_weight) -> int
         Ends before the first row that scikit-learn would refuse, whose prediction is not a
@@ -117,3 +128,4 @@ class PredictorKernel:
     state: tuple[str, ...]
     run: Callable[[Any, Rows, float], int]
     run_sparse: Callable[[Any, SparseRows, float], int] | None = None
+    by_column: Callable[[Any], tuple[str, ...]] = no_names

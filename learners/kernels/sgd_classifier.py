@@ -1,80 +1,53 @@
-"""SGDClassifier, row by row: binary, and one versus all for more classes.
+"""SGDClassifier and Perceptron, row by row: binary, and one versus all for more classes.
 
-Takes the losses log_loss, hinge, modified_huber and perceptron, the learning rates constant,
-optimal and invscaling, and the penalties none and l2, without averaging or class weights. Each
-labelled row is what one call of `partial_fit` with that row does, in the same order of operations.
+Each labelled row is what one call of `partial_fit` with that row does, in the same order of
+operations. Dense rows and rows in CSR are learned as scikit-learn learns each.
 """
 
 import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.linear_model import SGDClassifier
+from numpy.typing import NDArray
+from sklearn.linear_model import Perceptron, SGDClassifier
 
-from learners.events import Floats
-from learners.kernels.compiling import compiled
-from learners.kernels.kernel import PredictorKernel, Rows
-
-_LOSSES = {"log_loss": 0, "hinge": 1, "modified_huber": 2, "perceptron": 3}
-_LOG_LOSS, _HINGE, _MODIFIED_HUBER = 0, 1, 2
-_RATES = {"constant": 0, "optimal": 1, "invscaling": 2}
-_OPTIMAL, _INVSCALING = 1, 2
-_MAX = float(np.finfo(np.float64).max)
-_MAX_GRADIENT = 1e12  # scikit-learn clips the loss's derivative here
-_MIN_SCALE = 1e-9  # below it scikit-learn folds the scale of the weights into them at once
-
-
-class _Settings(NamedTuple):
-    """The estimator's parameters as compiled code takes them."""
-
-    loss: int
-    rate: int
-    eta0: float
-    power_t: float
-    alpha: float
-    optimal_init: float
-    l2: bool
-    fit_intercept: bool
-    max_weight: float
+from learners.events import Bools, Floats
+from learners.kernels.compiling import compiled, inlined
+from learners.kernels.kernel import PredictorKernel, Rows, SparseRows
+from learners.kernels.sgd_change import Change, Sample, change_of
+from learners.kernels.sgd_losses import LOG_LOSS, MODIFIED_HUBER
+from learners.kernels.sgd_rule import PA1, Rule, rule_of, shows_averages, step_size
+from learners.kernels.sgd_state import STATE, Weights, by_column, weights_of
+from learners.kernels.sgd_weights import (
+    Values,
+    change_weights,
+    decide,
+    place_of,
+    square_norm,
+    values_of,
+)
 
 
-@compiled
-def _gradient(loss: int, y: float, p: float) -> float:
-    """Give the derivative of the loss by the decision value `p`."""
-    if loss == _LOG_LOSS:
-        if p > -37.0:  # below it exp(p) vanishes beside 1
-            e = math.exp(-p)
-            return ((1.0 - y) - y * e) / (1.0 + e)
-        return math.exp(p) - y
-    z = p * y
-    if loss != _MODIFIED_HUBER:
-        return -y if z <= (1.0 if loss == _HINGE else 0.0) else 0.0
-    if z >= 1.0:
-        return 0.0
-    return 2.0 * (1.0 - z) * -y if z >= -1.0 else -4.0 * y
+class _Table(NamedTuple):
+    """Labels, and the room for predictions; see `Rows`."""
+
+    y: NDArray[Any]
+    labelled: Bools
+    predicted: NDArray[Any]
+    probabilities: Floats
 
 
-@compiled
-def _eta(settings: _Settings, t: float) -> float:
-    """Step size of the update that is number `t`."""
-    if settings.rate == _OPTIMAL:
-        return 1.0 / (settings.alpha * (settings.optimal_init + t - 1.0))
-    if settings.rate == _INVSCALING:
-        return settings.eta0 / math.pow(t, settings.power_t)
-    return settings.eta0
-
-
-@compiled
-def _raw_probability(loss: int, decision: float) -> float:
-    if loss == _MODIFIED_HUBER:
-        return (min(max(decision, -1.0), 1.0) + 1.0) / 2.0
-    if decision > -37.0:
-        return 1.0 / (1.0 + math.exp(-decision))
-    e = math.exp(decision)
+@inlined
+def _raw_probability(loss: int, value: float) -> float:
+    if loss == MODIFIED_HUBER:
+        return (min(max(value, -1.0), 1.0) + 1.0) / 2.0
+    if value > -37.0:
+        return 1.0 / (1.0 + math.exp(-value))
+    e = math.exp(value)
     return e / (1.0 + e)
 
 
-@compiled
+@inlined
 def _write_probabilities(loss: int, decisions: Floats, out: Floats, i: int) -> bool:
     """Write the probability of each class; tell whether they are numbers."""
     if decisions.shape[0] == 1:
@@ -93,96 +66,117 @@ def _write_probabilities(loss: int, decisions: Floats, out: Floats, i: int) -> b
     return fine
 
 
-@compiled
-def _update(settings: _Settings, positive: int, decision: float, eta: float) -> float:
-    """Give the factor by which a row is added to the weights of a class."""
-    other = 0.0 if settings.loss == _LOG_LOSS else -1.0
-    gradient = _gradient(settings.loss, 1.0 if positive else other, decision)
-    # Compared like this, so that NaN stays NaN and the guard finds it.
-    if gradient < -_MAX_GRADIENT:
-        gradient = -_MAX_GRADIENT
-    elif gradient > _MAX_GRADIENT:
-        gradient = _MAX_GRADIENT
-    return -eta * gradient
+@inlined
+def _write(
+    loss: int, decisions: Floats, predicted: NDArray[Any], probabilities: Floats, i: int
+) -> bool:
+    """Write what is predicted of a row; tell whether it is a number."""
+    if decisions.shape[0] == 1:
+        predicted[i] = np.int64(decisions[0] > 0.0)
+    else:
+        predicted[i] = np.argmax(decisions)
+    if probabilities.shape[0] == 0:
+        return True
+    numbers: bool = _write_probabilities(loss, decisions, probabilities, i)
+    return numbers
+
+
+@inlined
+def _move_intercept(
+    rule: Rule, change: Change, intercept: Floats, average: Floats, k: int, t: float
+) -> bool:
+    """Move an intercept and its average; tell whether both are within the limit.
+
+    They are kept where scikit-learn keeps them. Once averages are shown, its `_standard_intercept`
+    no longer moves, and each step begins from the same one. With more than two classes
+    `intercept_` and `_average_intercept` then are one array, in which the intercept is written
+    over its average.
+    """
+    moved: float = intercept[k] + change.move
+    if rule.average == 0.0:
+        intercept[k] = moved
+        return abs(moved) <= rule.max_weight
+    binary = intercept.shape[0] == 1
+    if t < rule.average or (t == rule.average and not binary):
+        intercept[k] = moved
+    if t > rule.average and not binary:
+        average[k] = moved
+    elif change.n_averaged > 0.0:
+        average[k] += (moved - average[k]) / change.n_averaged
+    within: bool = abs(intercept[k]) <= rule.max_weight and abs(average[k]) <= rule.max_weight
+    return within and math.isfinite(moved)  # scikit-learn looks at it, kept or not
 
 
 @compiled
-def _shrink(settings: _Settings, eta: float) -> float:
-    return max(0.0, 1.0 - eta * settings.alpha) if settings.l2 else 1.0
-
-
-@compiled
-def _run(rows: Rows, coef: Floats, intercept: Floats, t: float, settings: _Settings) -> int:
-    Z, y, labelled, values, probabilities = rows
-    n_rows: int = Z.shape[0]
+def _run_rows(
+    rule: Rule,
+    weights: Weights,
+    class_weights: tuple[Floats, Floats],
+    values: Values,
+    table: _Table,
+    t: float,
+) -> int:
+    coef, intercept, average_coef, average_intercept = weights
+    positive, negative = class_weights
+    indptr, indices, data = values
+    y, labelled, predicted, probabilities = table
     decisions = np.empty(coef.shape[0])
-    binary = coef.shape[0] == 1
+    other = 0.0 if rule.loss == LOG_LOSS else -1.0
+    n_rows: int = labelled.shape[0]
     for i in range(n_rows):
-        for k in range(coef.shape[0]):
-            dot = 0.0
-            for j in range(Z.shape[1]):
-                dot += coef[k, j] * Z[i, j]
-            decisions[k] = dot + intercept[k]
-        values[i] = np.int64(decisions[0] > 0.0) if binary else np.argmax(decisions)
-        if probabilities.shape[0] and not _write_probabilities(
-            settings.loss, decisions, probabilities, i
-        ):
+        place = place_of(indptr, i, coef.shape[1])
+        averaged = shows_averages(rule, t)
+        if averaged:
+            decide(average_coef, average_intercept, indices, data, place, decisions)
+        else:
+            decide(coef, intercept, indices, data, place, decisions)
+        if not _write(rule.loss, decisions, predicted, probabilities, i):
             return i
         if not labelled[i]:
             continue
-        eta = _eta(settings, t)
-        t += 1.0
-        shrink = _shrink(settings, eta)
-        # Below it scikit-learn folds the scale into the weights before it adds the row.
-        folded, scale = (1.0, shrink) if shrink >= _MIN_SCALE else (shrink, 1.0)
+        if averaged:
+            decide(coef, intercept, indices, data, place, decisions)
+        norm = square_norm(data, place) if rule.rate >= PA1 else 0.0
+        eta = step_size(rule, t)
         fine = True
         for k in range(coef.shape[0]):
-            own = k if coef.shape[0] > 1 else 1
-            update = _update(settings, y[i] == own, decisions[k], eta)
-            factor = update / scale
-            for j in range(Z.shape[1]):
-                weight = (coef[k, j] * folded + Z[i, j] * factor) * scale
-                coef[k, j] = weight
-                fine &= abs(weight) <= settings.max_weight
-            if settings.fit_intercept:
-                intercept[k] += update
-                fine &= abs(intercept[k]) <= settings.max_weight
+            own = y[i] == (k if coef.shape[0] > 1 else 1)
+            target, weight = (1.0, positive[k]) if own else (other, negative[k])
+            change = change_of(rule, Sample(target, weight, decisions[k], norm, eta, t))
+            fine &= change_weights(change, coef, average_coef, k, indices, data, place)
+            fine &= _move_intercept(rule, change, intercept, average_intercept, k, t)
         if not fine:
             return i
+        t += 1.0
     return n_rows
 
 
 def _takes(estimator: Any) -> bool:
-    return (
-        type(estimator) is SGDClassifier
-        and estimator.loss in _LOSSES
-        and estimator.learning_rate in _RATES
-        and estimator.penalty in (None, "l2")
-        and estimator.class_weight is None
-        and not estimator.average
-    )
+    return type(estimator) in (SGDClassifier, Perceptron)
 
 
-def _run_classifier(model: Any, rows: Rows, max_weight: float) -> int:
-    optimal_init = 0.0
-    if model.learning_rate == "optimal":
-        # Bottou's start, such that the first step is of the size of a typical weight. For the
-        # losses above scikit-learn's divisor, at least 1, is always 1.
-        optimal_init = 1.0 / (math.sqrt(1.0 / math.sqrt(model.alpha)) * model.alpha)
-    settings = _Settings(
-        loss=_LOSSES[model.loss],
-        rate=_RATES[model.learning_rate],
-        eta0=float(model.eta0),
-        power_t=float(model.power_t),
-        alpha=float(model.alpha),
-        optimal_init=optimal_init,
-        l2=model.penalty == "l2",
-        fit_intercept=bool(model.fit_intercept),
-        max_weight=min(max_weight, _MAX),
+def _class_weights(model: Any, n_problems: int) -> tuple[Floats, Floats]:
+    """Give the weight of a row of the class of each problem, and that of another row."""
+    weight = np.asarray(model._expanded_class_weight, dtype=np.float64)  # noqa: SLF001 - of its first call
+    return (weight[1:], weight[:1]) if n_problems == 1 else (weight, np.ones_like(weight))
+
+
+def _run(model: Any, rows: Rows | SparseRows, max_weight: float) -> int:
+    weights = weights_of(model)
+    done = _run_rows(
+        rule_of(model, max_weight, sparse=isinstance(rows, SparseRows)),
+        weights,
+        _class_weights(model, len(weights.intercept)),
+        values_of(rows.Z),
+        _Table(*rows[1:]),
+        float(model.t_),
     )
-    done = _run(rows, model.coef_, model.intercept_, float(model.t_), settings)
     model.t_ += float(np.count_nonzero(rows.labelled[:done]))
+    if model.average:
+        name = "_average" if model.average <= model.t_ - 1.0 else "_standard"
+        model.coef_ = getattr(model, f"{name}_coef").reshape(model.coef_.shape)
+        model.intercept_ = getattr(model, f"{name}_intercept")
     return done
 
 
-KERNEL = PredictorKernel(takes=_takes, state=("coef_", "intercept_", "t_"), run=_run_classifier)
+KERNEL = PredictorKernel(takes=_takes, state=STATE, run=_run, run_sparse=_run, by_column=by_column)

@@ -120,7 +120,7 @@ def hold(ground: Ground, contestant: Contestant, python: str | None) -> Outcome:
         If it ends by itself, or predicts nothing.
     """
     name = f"bench-{uuid4().hex[:8]}"
-    output, dead_letters = f"{name}-out", f"{name}-dlq"
+    output, dead_letters = f"{name}-out", f"{name}-out-dlq"
     create_topic(ground.bootstrap, output, message_timestamp_type="LogAppendTime")
     create_topic(ground.bootstrap, dead_letters, 1)
     with tempfile.TemporaryDirectory(prefix="streamfit-bench-") as folder:

@@ -44,7 +44,7 @@ def stages(settings: Settings) -> tuple[dict[str, Work], Callable[[], None]]:
     topic = settings.input.topic
     decoder = decoder_of(settings)
     learning = learning_of(settings)
-    warm_up(learning_of(settings), len(settings.schema_.feature_names))
+    warm_up(learning_of(settings), schema_of(settings).n_features)
     step = Step(learning.learner, learning.scores)
     encoder = PredictionEncoder(schema_of(settings).classes, PARTITIONS)
     outputs = Outputs(settings.output.topic, settings.dead_letter_topic, 1, 1_000_000)

@@ -23,7 +23,7 @@ from consumers.commands import run as _imported_for_the_children  # noqa: F401 t
 from consumers.launcher import main as streamfit
 from consumers.loop.warmup import warm_up
 from consumers.settings import load
-from consumers.wiring import learning_of
+from consumers.wiring import learning_of, schema_of
 from tests.chaos.sabotage import WAYS
 
 WATCHED = os.WNOHANG | os.WUNTRACED | os.WCONTINUED
@@ -31,7 +31,8 @@ WATCHED = os.WNOHANG | os.WUNTRACED | os.WCONTINUED
 
 def main(settings: Path) -> int:
     """Serve requests until standard input ends; in a child, be a replica."""
-    warm_up(learning_of(load(settings)), len(load(settings).schema_.feature_names))
+    loaded = load(settings)
+    warm_up(learning_of(loaded), schema_of(loaded).n_features)
     _answer(os.getpid())
     alive: set[int] = set()
     for line in sys.stdin:

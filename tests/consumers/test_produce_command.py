@@ -149,6 +149,7 @@ def test_data_without_a_label_is_sent_and_told(broker: EmbeddedBroker, source: s
         (["FILE", "SOURCE"], "schema.id = 'uid': no column of the data gives it"),
         (["FILE", "SOURCE", "--id", "nope"], "no column 'nope'; the columns are ID, Feature1"),
         (["FILE", "SOURCE", "--set", "input.topic=a b"], "input.topic"),
+        (["FILE", "SOURCE", "--set", "input.format=json_array"], "sends JSON objects only"),
         (["FILE", "SOURCE", "--set", "kafka.librdkafka.nonsense=1", "--id", "ID"], "nonsense"),
         (
             ["FILE", "SOURCE", "--set", "kafka.librdkafka.sasl.password={file='/nowhere'}"],

@@ -157,11 +157,6 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         "schema.features[0].knd = 'number': unknown",
         "remove it",
     ),
-    "a feature of a kind that is not built": (
-        {"schema.features": [{"name": "a", "kind": "text"}]},
-        "schema.features[0].kind = 'text': not available yet",
-        "use 'number'",
-    ),
     "two things of one name": ({"schema.id": "y"}, "schema: ['y']", "name each once"),
     "two things of one name in a flat row": (
         {"schema.features_in": "", "schema.label": "a"},
@@ -223,10 +218,15 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
         "checkpoint.max_bytes = 0:",
         "set checkpoint.max_bytes",
     ),
-    "a limit that is not built": (
-        {"limits.max_memory": "1GB"},
-        "limits.max_memory = '1GB': not available yet",
-        "remove it",
+    "too little memory": (
+        {"limits.max_memory": "100MB"},
+        "limits.max_memory = '100MB':",
+        "greater than or equal to 320000000",
+    ),
+    "no size": (
+        {"limits.max_memory": "much"},
+        "limits.max_memory = 'much':",
+        "write it like '400MB'",
     ),
     "a table that is not built": ({"labels": {"topic": "x"}}, "labels: not available", "remove it"),
     "a key that is not built": (

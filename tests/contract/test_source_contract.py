@@ -15,7 +15,7 @@ from consumers.kafka.source import Committed
 from learners.events import Records
 from metrics.facts import RebalanceEvent
 from producers.dead_letters import DeadLetter
-from producers.encoding import BY_KEY
+from producers.encoding import BY_KEY, PredictionRecords
 from producers.outputs import DeliveryError, Outputs
 from producers.sink import KafkaSink
 from tests.brokers.kafka import Kafka
@@ -218,8 +218,13 @@ class SourceContract:
         topic, dead = broker.topic(), broker.topic()
         outputs = Outputs(topic, dead, PARTITIONS)
         sink = KafkaSink({"bootstrap.servers": broker.address}, outputs)
-        assert sink.predictions((None, b"%d" % i, i % PARTITIONS) for i in range(10)) == []
-        assert sink.predictions([(b"key", b"keyed", BY_KEY)]) == []
+        assert (
+            sink.predictions(
+                PredictionRecords.of((None, b"%d" % i, i % PARTITIONS) for i in range(10))
+            )
+            == []
+        )
+        assert sink.predictions(PredictionRecords.of([(b"key", b"keyed", BY_KEY)])) == []
         letter = DeadLetter(b"key", None, [("why", b"bad"), ("none", None)], 0)
         assert sink.dead_letters([letter, DeadLetter(None, b"x", [], 3)]) == 2
         sink.flush(DEADLINE_S)
@@ -235,7 +240,7 @@ class SourceContract:
         outputs = Outputs(topic, dead, PARTITIONS, max_bytes=2000)
         with closing(KafkaSink({"bootstrap.servers": broker.address}, outputs)) as sink:
             small, large = (None, b"small", 0), (None, b"x" * 5000, 0)
-            assert sink.predictions([small, large, small, large]) == [1, 3]
+            assert sink.predictions(PredictionRecords.of([small, large, small, large])) == [1, 3]
             with pytest.raises(DeliveryError, match=dead) as caught:
                 sink.dead_letters([DeadLetter(None, b"x" * 5000, [], 0)])
             assert caught.value.definite
@@ -245,7 +250,7 @@ class SourceContract:
     def test_a_sink_that_cannot_deliver_says_so_before_the_commit(self) -> None:
         config = {"bootstrap.servers": "127.0.0.1:1", "log_level": 2}
         with closing(KafkaSink(config, Outputs("t", "d", 1))) as nowhere:
-            nowhere.predictions([(None, b"x", 0)])
+            nowhere.predictions(PredictionRecords.of([(None, b"x", 0)]))
             with pytest.raises(DeliveryError, match="not acknowledged") as caught:
                 nowhere.flush(0.1)
             assert not caught.value.definite
@@ -254,9 +259,9 @@ class SourceContract:
         topic, dead = broker.topic(), broker.topic()
         config = {"bootstrap.servers": broker.address, "linger.ms": 60_000}
         with closing(KafkaSink(config, Outputs(topic, dead, PARTITIONS))) as sink:
-            sink.predictions([(None, b"given up", 0)])
+            sink.predictions(PredictionRecords.of([(None, b"given up", 0)]))
             sink.renew()
-            sink.predictions([(None, b"kept", 0)])
+            sink.predictions(PredictionRecords.of([(None, b"kept", 0)]))
             sink.flush(DEADLINE_S)
         assert self._values(broker, topic, 0) == [b"kept"]
 

@@ -14,6 +14,7 @@ from consumers.kafka.config import consumer_config
 from consumers.kafka.kafka_source import KafkaSource
 from consumers.kafka.source import Committed
 from producers.dead_letters import DeadLetter
+from producers.encoding import PredictionRecords
 from producers.outputs import DeliveryError, Outputs
 from producers.transactional_sink import Transaction, TransactionalSink, TransactionError
 from tests.brokers.kafka import Kafka
@@ -93,7 +94,7 @@ def bench(kafka: Kafka) -> Iterator[Bench]:
 def test_row_39_predictions_dead_letters_and_offsets_are_seen_together(bench: Bench) -> None:
     sink = bench.sink()
     sink.prepare(DEADLINE_S)
-    sink.predictions([(None, b"one", 0), (None, b"two", 0)])
+    sink.predictions(PredictionRecords.of([(None, b"one", 0), (None, b"two", 0)]))
     sink.dead_letters([DeadLetter(None, b"bad", [], 0)])
     sink.flush(DEADLINE_S)
     assert bench.seen(bench.output) == bench.seen(bench.dead) == []
@@ -110,14 +111,14 @@ def test_row_39_predictions_dead_letters_and_offsets_are_seen_together(bench: Be
 def test_row_39_what_is_aborted_is_never_seen_and_the_old_offset_stands(bench: Bench) -> None:
     sink = bench.sink()
     sink.prepare(DEADLINE_S)
-    sink.predictions([(None, b"one", 0)])
+    sink.predictions(PredictionRecords.of([(None, b"one", 0)]))
     bench.commit(sink, 1)
-    sink.predictions([(None, b"aborted", 0)])
+    sink.predictions(PredictionRecords.of([(None, b"aborted", 0)]))
     sink.flush(DEADLINE_S)
     sink.renew()
     sink.prepare(DEADLINE_S)
     assert bench.committed() == Committed(1, "pointer 1")
-    sink.predictions([(None, b"two", 0)])
+    sink.predictions(PredictionRecords.of([(None, b"two", 0)]))
     bench.commit(sink, 2)
     assert bench.seen(bench.output) == [b"one", b"two"]
     assert b"aborted" in bench.seen(bench.output, "read_uncommitted")
@@ -128,7 +129,7 @@ def test_row_7_who_takes_over_ends_what_was_left_open_with_offsets_in_it(bench: 
     # The offsets of an open transaction hold committed() back: only the same id frees them.
     dead = bench.sink()
     dead.prepare(DEADLINE_S)
-    dead.predictions([(None, b"of the dead", 0)])
+    dead.predictions(PredictionRecords.of([(None, b"of the dead", 0)]))
     dead.flush(DEADLINE_S)
     places = {0: Committed(9, "of the dead")}
     offsets, group = bench.source.for_transaction(places)
@@ -136,7 +137,7 @@ def test_row_7_who_takes_over_ends_what_was_left_open_with_offsets_in_it(bench: 
     heir = bench.sink()
     heir.prepare(DEADLINE_S)
     assert bench.committed() == Committed(None, "")
-    heir.predictions([(None, b"of the heir", 0)])
+    heir.predictions(PredictionRecords.of([(None, b"of the heir", 0)]))
     bench.commit(heir, 1)
     assert bench.seen(bench.output) == [b"of the heir"]
 
@@ -144,7 +145,7 @@ def test_row_7_who_takes_over_ends_what_was_left_open_with_offsets_in_it(bench: 
 def test_row_39_the_newer_of_one_id_fences_the_older(bench: Bench) -> None:
     old, new = bench.sink(), bench.sink()
     old.prepare(DEADLINE_S)
-    old.predictions([(None, b"old", 0)])
+    old.predictions(PredictionRecords.of([(None, b"old", 0)]))
     old.flush(DEADLINE_S)
     new.prepare(DEADLINE_S)
     with pytest.raises(DeliveryError) as caught:
@@ -152,7 +153,7 @@ def test_row_39_the_newer_of_one_id_fences_the_older(bench: Bench) -> None:
     assert isinstance(caught.value, TransactionError)
     assert caught.value.fenced
     assert not caught.value.definite
-    new.predictions([(None, b"new", 0)])
+    new.predictions(PredictionRecords.of([(None, b"new", 0)]))
     bench.commit(new, 1)
     assert bench.seen(bench.output) == [b"new"]
     assert bench.committed() == Committed(1, "pointer 1")
@@ -162,7 +163,7 @@ def test_row_39_a_sink_that_is_fenced_while_it_sends_says_so(bench: Bench) -> No
     # The client raises a fatal error out of whichever call serves its callbacks, flush among them.
     old, new = bench.sink(), bench.sink()
     old.prepare(DEADLINE_S)
-    old.predictions([(None, b"old", 0)])
+    old.predictions(PredictionRecords.of([(None, b"old", 0)]))
     new.prepare(DEADLINE_S)
     with pytest.raises(DeliveryError):
         bench.commit(old, 5)
@@ -173,7 +174,7 @@ def test_row_39_a_sink_that_was_fenced_closes_without_an_error(bench: Bench) -> 
     # An error on the way out would hide the exit code that tells why the run ended.
     old, new = bench.sink(), bench.sink()
     old.prepare(DEADLINE_S)
-    old.predictions([(None, b"old", 0)])
+    old.predictions(PredictionRecords.of([(None, b"old", 0)]))
     old.flush(DEADLINE_S)
     new.prepare(DEADLINE_S)
     with pytest.raises(DeliveryError):
@@ -184,7 +185,7 @@ def test_row_39_a_sink_that_was_fenced_closes_without_an_error(bench: Bench) -> 
 def test_row_20_offsets_of_a_member_that_has_left_are_refused(bench: Bench) -> None:
     sink = bench.sink()
     sink.prepare(DEADLINE_S)
-    sink.predictions([(None, b"late", 0)])
+    sink.predictions(PredictionRecords.of([(None, b"late", 0)]))
     sink.flush(DEADLINE_S)
     offsets, group = bench.source.for_transaction({0: Committed(1, "late")})
     bench.source.rejoin()
@@ -199,7 +200,7 @@ def test_row_20_offsets_of_a_member_that_has_left_are_refused(bench: Bench) -> N
 def test_a_sink_that_is_closed_leaves_nothing_open(bench: Bench) -> None:
     sink = bench.sink()
     sink.prepare(DEADLINE_S)
-    sink.predictions([(None, b"never", 0)])
+    sink.predictions(PredictionRecords.of([(None, b"never", 0)]))
     sink.flush(DEADLINE_S)
     sink.close()
     # A reader would wait at an open transaction, and see nothing of what comes after it.
@@ -208,7 +209,7 @@ def test_a_sink_that_is_closed_leaves_nothing_open(bench: Bench) -> None:
     )
     with closing(other):
         other.prepare(DEADLINE_S)
-        other.predictions([(None, b"after", 0)])
+        other.predictions(PredictionRecords.of([(None, b"after", 0)]))
         bench.commit(other, 1)
     assert bench.seen(bench.output) == [b"after"]
 

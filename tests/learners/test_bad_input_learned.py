@@ -1,7 +1,7 @@
 """The table of bad input, a test for each row: rows 20 to 37, what is learned or not.
 
 Rows 22, 24, 28 and 29 (late labels, doubled ids, schema registry) are of things that are not
-built; of row 34 as well, since no feature is hashed yet.
+built.
 """
 
 import gzip
@@ -15,8 +15,11 @@ from consumers.errors import DeadLetterLimitError
 from consumers.loop.limits import DeadLetterLimits
 from learners.decoding import JsonDecoder
 from learners.events import Headers
+from learners.general import GeneralLearner
 from learners.model_spec import StepSpec
+from learners.pipeline import build_pipeline
 from learners.rejections import Reason
+from learners.schema import Kind
 from producers.dead_letters import dead_letter
 from tests.records import SCHEMA, event, joined, records_of
 from tests.refusals import (
@@ -100,6 +103,19 @@ def test_bad_input_33_a_negative_count_is_the_events_fault_and_no_others() -> No
     learner, predictions = learned(decode(*counts[:3], a("-1"), *counts[3:]), bayes)
     assert np.flatnonzero(~predictions.accepted).tolist() == [3]
     assert_same(learner, learned(decode(*counts), bayes)[0])
+
+
+def test_bad_input_34_categories_without_end_take_no_more_columns() -> None:
+    kinds = (Kind.NUMBER, Kind.CATEGORY)
+    decoder = JsonDecoder(replace(SCHEMA, kinds=kinds, n_hashed=64))
+    values = [raw(f'{{"a":{i % 3},"b":"{i:0999}"}}') for i in range(500)]
+    decoded = decoder.decode(records_of(values))
+    assert decoded.rejections == ()
+    assert decoded.batch.X.shape == (500, 65)
+    linear = [StepSpec("SGDClassifier", {"loss": "log_loss"})]
+    learner = GeneralLearner(build_pipeline(linear), ("down", "up"))
+    assert learner.test_then_train(decoded.batch).accepted.all()
+    assert learner.pipeline[-1].coef_.shape == (1, 65)
 
 
 def test_bad_input_35_labels_that_are_all_turned_around_are_learned_and_harm_no_number() -> None:

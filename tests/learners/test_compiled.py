@@ -1,11 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.sparse import csr_array, random_array
 
 from learners.compiled import CompiledLearner, has_kernels
 from learners.factory import make_learner
+from learners.guard import Guard
 from learners.model_spec import StepSpec
 from learners.pipeline import build_pipeline
-from tests.batches import batch_of, elec2, learn_in_parts
+from tests.batches import (
+    assert_same_numbers,
+    assert_same_predictions,
+    batch_of,
+    elec2,
+    learn_in_parts,
+)
 
 STEPS = [
     StepSpec("StandardScaler", {}),
@@ -47,10 +57,50 @@ def test_a_row_that_no_class_wants_belongs_to_all_alike_as_in_scikit_learn(loss:
 
 
 def test_a_pipeline_without_kernels_is_refused() -> None:
-    pipeline = build_pipeline([StepSpec("MaxAbsScaler", {}), StepSpec("SGDRegressor", {})])
+    pipeline = build_pipeline([StepSpec("MaxAbsScaler", {}), StepSpec("MLPRegressor", {})])
     assert not has_kernels(pipeline)
     with pytest.raises(ValueError, match="has no kernel"):
         CompiledLearner(pipeline)
+
+
+def test_a_pipeline_may_have_kernels_for_dense_rows_only() -> None:
+    pipeline = build_pipeline([StepSpec("MinMaxScaler", {}), StepSpec("SGDClassifier", {})])
+    assert has_kernels(pipeline)
+    assert not has_kernels(pipeline, sparse=True)
+
+
+def test_rows_in_csr_never_reach_kernels_for_dense_ones() -> None:
+    learner = make_learner([StepSpec("MinMaxScaler", {}), StepSpec("SGDClassifier", {})], (0, 1), 2)
+    batch = batch_of(np.eye(2), np.arange(2))
+    learner.test_then_train(batch)
+    with pytest.raises(ValueError, match="no kernel for rows in CSR"):
+        learner.test_then_train(replace(batch, X=csr_array(batch.X)))
+
+
+def test_a_predictor_without_labels_is_compiled_though_no_event_has_one() -> None:
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    steps = [StepSpec("MiniBatchKMeans", {"n_clusters": 4})]
+    whole, parts = make_learner(steps, None, 3), make_learner(steps, None, 3)
+    assert whole.path == "compiled"
+    expected = whole.test_then_train(batch_of(X))
+    assert_same_predictions(learn_in_parts(parts, batch_of(X), [1] * 30), expected)
+
+
+def test_a_guilty_row_in_csr_leaves_wide_weights_bit_for_bit_as_they_were() -> None:
+    steps = [StepSpec("MaxAbsScaler", {}), StepSpec("SGDRegressor", {"penalty": "l1"})]
+    rng = np.random.default_rng(0)
+    X = random_array((40, 5_000), density=0.001, rng=rng, format="csr")
+    X.indices, X.indptr = X.indices.astype(np.int32), X.indptr.astype(np.int32)
+    bad = np.isin(np.arange(40), [0, 17, 18, 39])
+    y = np.where(bad, 1e300, rng.normal(size=40))
+    batch = replace(batch_of(np.zeros((40, 1)), y), X=X)
+    guard = Guard(max_weight=100.0)
+    learner, clean = (make_learner(steps, None, 5_000, 1, guard, sparse=True) for _ in range(2))
+    assert isinstance(learner, CompiledLearner)
+    assert isinstance(clean, CompiledLearner)
+    np.testing.assert_array_equal(learner.test_then_train(batch).accepted, ~bad)
+    assert clean.test_then_train(batch.take(~bad)).accepted.all()
+    assert_same_numbers(learner.pipeline, clean.pipeline)
 
 
 def test_events_of_another_width_never_reach_compiled_code() -> None:

@@ -3,8 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from learners.compiled import CompiledLearner
 from learners.factory import make_learner
-from learners.general import GeneralLearner
 from learners.model_spec import ModelSpecError, StepSpec
 from tests.batches import batch_of
 
@@ -18,17 +18,40 @@ SGD = StepSpec("SGDClassifier", {})
         ([SCALER, StepSpec("SGDClassifier", {"loss": "log_loss"})], "compiled"),
         ([StepSpec("SGDClassifier", {})], "compiled"),
         ([SCALER, SCALER, StepSpec("SGDClassifier", {})], "compiled"),
-        ([StepSpec("SGDClassifier", {"average": True})], "general"),
-        ([StepSpec("SGDClassifier", {"penalty": "l1"})], "general"),
-        ([StepSpec("SGDClassifier", {"class_weight": {"0": 2.0}})], "general"),
-        ([StepSpec("SGDClassifier", {"learning_rate": "pa1", "penalty": "none"})], "general"),
-        ([StepSpec("MinMaxScaler", {}), StepSpec("SGDClassifier", {})], "general"),
+        ([StepSpec("SGDClassifier", {"average": True, "penalty": "l1"})], "compiled"),
+        ([StepSpec("SGDClassifier", {"learning_rate": "pa1", "penalty": "none"})], "compiled"),
+        ([StepSpec("MinMaxScaler", {}), StepSpec("Perceptron", {})], "compiled"),
+        ([StepSpec("MLPClassifier", {})], "general"),
+        ([SCALER, StepSpec("MLPClassifier", {})], "general"),
     ],
 )
 def test_a_pipeline_is_compiled_where_each_step_has_a_kernel(
     steps: list[StepSpec], path: str
 ) -> None:
     assert make_learner(steps, (0, 1), 3).path == path
+
+
+@pytest.mark.parametrize(
+    ("steps", "path"),
+    [
+        ([StepSpec("SGDClassifier", {})], "compiled"),
+        ([StepSpec("MaxAbsScaler", {}), StepSpec("SGDClassifier", {})], "compiled"),
+        ([StepSpec("StandardScaler", {"with_mean": False}), SGD], "compiled"),
+        ([StepSpec("MaxAbsScaler", {}), StepSpec("MLPClassifier", {})], "general"),
+    ],
+)
+def test_rows_in_csr_are_compiled_where_each_step_has_a_kernel_for_them(
+    steps: list[StepSpec], path: str
+) -> None:
+    assert make_learner(steps, (0, 1), 3, sparse=True).path == path
+
+
+@pytest.mark.parametrize("scaler", ["StandardScaler", "MinMaxScaler"])
+def test_a_step_that_takes_no_csr_is_named(scaler: str) -> None:
+    with pytest.raises(ModelSpecError) as caught:
+        make_learner([StepSpec(scaler, {}), SGD], (0, 1), 3, sparse=True)
+    assert (caught.value.key, caught.value.value) == ("model.steps[0].use", scaler)
+    assert "sparse" in caught.value.problem
 
 
 def test_a_longer_stride_takes_the_general_path() -> None:
@@ -77,7 +100,7 @@ def test_a_stride_below_one_is_refused() -> None:
 def test_class_weights_written_as_text_are_those_of_numbers() -> None:
     step = StepSpec("SGDClassifier", {"class_weight": {"0": 5.0, "1": 1.0}})
     learner = make_learner([step], (0, 1), 1)
-    assert isinstance(learner, GeneralLearner)
+    assert isinstance(learner, CompiledLearner)
     assert learner.pipeline[-1].class_weight == {0: 5.0, 1: 1.0}
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics.facts import RebalanceEvent, RollbackReason, State, TransactionResult
+from metrics.facts import DriftFacts, RebalanceEvent, RollbackReason, State, TransactionResult
 from tests.metrics.scrape import BATCH, EPOCH, REPORT, Scrape
 
 
@@ -38,6 +38,16 @@ def test_a_batch_adds_to_its_counters() -> None:
     assert scrape.value("records_skipped", "tombstone") == 2
     assert scrape.value("dead_letters", "learn") == 2
     assert scrape.value("model_version") == 4
+
+
+def test_each_change_of_the_stream_is_counted_for_the_detector_that_found_it() -> None:
+    scrape = Scrape()
+    found = [DriftFacts(name, 4, 0, 7) for name in ("adwin", "ddm", "adwin")]
+    scrape.exporter.batch(replace(BATCH, drifts=tuple(found)))
+    scrape.exporter.batch(BATCH)
+    assert scrape.value("drift_detections", "adwin") == 2
+    assert scrape.value("drift_detections", "ddm") == 1
+    assert scrape.total("drift_detections") == 3
 
 
 def test_durations_fall_into_buckets_that_tell_them_apart() -> None:

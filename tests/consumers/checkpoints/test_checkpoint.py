@@ -108,6 +108,37 @@ def test_row_36_no_parts_of_a_whole_zip_raise_anything_else(one: bytes, state: b
             unpack(zipped({"manifest.json": head, "state.json": state}), "key")
 
 
+WATCHED = Content(CONTENT.model, CONTENT.state, b"drift")
+
+
+def packed_with_drift() -> bytes:
+    parts = parts_of(WATCHED)
+    return pack(manifest(parts={name: digest(part) for name, part in parts.items()}), parts)
+
+
+def test_what_drift_detectors_have_seen_is_a_part_of_its_own() -> None:
+    with zipfile.ZipFile(io.BytesIO(packed_with_drift())) as archive:
+        assert archive.namelist() == ["manifest.json", "model.skops", "state.json", "drift.bin"]
+        assert archive.read("drift.bin") == b"drift"
+    assert unpack(packed_with_drift(), "key")[1] == WATCHED
+
+
+def test_a_checkpoint_of_before_there_were_drift_detectors_is_read() -> None:
+    with zipfile.ZipFile(io.BytesIO(PACKED)) as archive:
+        assert archive.namelist() == ["manifest.json", "model.skops", "state.json"]
+    assert unpack(PACKED, "key")[1].drift == b""
+
+
+def test_row_36_drift_detectors_that_were_exchanged_are_refused() -> None:
+    data = packed_with_drift()
+    with pytest.raises(DamagedCheckpointError, match="damaged"):
+        unpack(data.replace(b"drift", b"other"), "key")
+    head = zipfile.ZipFile(io.BytesIO(data)).read("manifest.json")
+    for drift in ({}, {"drift.bin": b"other"}):
+        with pytest.raises(DamagedCheckpointError, match="sha256 differs"):
+            unpack(zipped({"manifest.json": head, **parts_of(CONTENT), **drift}), "key")
+
+
 def test_row_36_a_model_that_was_exchanged_is_refused() -> None:
     parts = {**parts_of(CONTENT), "model.skops": b"another"}
     with pytest.raises(DamagedCheckpointError, match="sha256 differs"):

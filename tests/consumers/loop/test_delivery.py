@@ -8,6 +8,7 @@ from consumers.errors import EpochLostError, KafkaUnreachableError
 from consumers.kafka.source import Committed
 from consumers.loop.delivery import AtLeastOnce, ExactlyOnce, lost
 from metrics.facts import RollbackReason, TransactionResult
+from producers.encoding import PredictionRecords
 from producers.outputs import DeliveryError
 from producers.transactional_sink import TransactionalSink, TransactionError
 from tests.fake_sinks import FakeSink, FakeTransactionalSink
@@ -39,7 +40,7 @@ def test_at_least_once_commits_what_is_owned_and_reads_on_meanwhile() -> None:
     delivery.prepare()
     delivery.commit(PLACES)
     assert side.cluster.committed == {p: PLACES[p] for p in (0, 1)}
-    sink.predictions([PREDICTION])
+    sink.predictions(PredictionRecords.of([PREDICTION]))
     delivery.renew()
     sink.flush(1.0)
     assert side.cluster.predictions == []
@@ -49,7 +50,7 @@ def test_exactly_once_shows_predictions_and_offsets_together() -> None:
     side = Side()
     assert not side.delivery.reads_on
     side.delivery.prepare()
-    side.sink.predictions([PREDICTION])
+    side.sink.predictions(PredictionRecords.of([PREDICTION]))
     side.sink.flush(1.0)
     assert (side.cluster.predictions, side.cluster.committed) == ([], {})
     side.delivery.commit(PLACES)
@@ -63,7 +64,7 @@ def test_exactly_once_shows_predictions_and_offsets_together() -> None:
 def test_row_39_a_transaction_that_failed_leaves_all_or_nothing(fault: Item) -> None:
     side = Side()
     side.delivery.prepare()
-    side.sink.predictions([PREDICTION])
+    side.sink.predictions(PredictionRecords.of([PREDICTION]))
     side.cluster.armed.add(fault)
     with pytest.raises(EpochLostError) as caught:
         side.delivery.commit(PLACES)
@@ -79,7 +80,7 @@ def test_what_is_given_up_is_told_as_aborted_and_never_seen() -> None:
     side.delivery.renew()
     assert side.seen.transactions == []  # nothing was open
     side.delivery.prepare()
-    side.sink.predictions([PREDICTION])
+    side.sink.predictions(PredictionRecords.of([PREDICTION]))
     side.delivery.renew()
     assert side.seen.transactions == [TransactionResult.ABORTED]
     side.delivery.prepare()
@@ -90,7 +91,7 @@ def test_what_is_given_up_is_told_as_aborted_and_never_seen() -> None:
 def test_row_39_who_takes_over_keeps_the_one_before_from_writing() -> None:
     old = Side()
     old.delivery.prepare()
-    old.sink.predictions([PREDICTION])
+    old.sink.predictions(PredictionRecords.of([PREDICTION]))
     new = Side(cluster=old.cluster)
     new.delivery.prepare()
     with pytest.raises(EpochLostError) as caught:

@@ -252,6 +252,7 @@ def test_what_was_told_does_not_change_with_the_work(desk: Desk) -> None:
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(epochs, "PATIENCE_OF_A_TRANSACTION_S", 0.0)
 
 
 @pytest.mark.usefixtures("_impatient")

@@ -1,10 +1,14 @@
 """One read on its way: what reaches the sink, and what is told of it."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
 from consumers.errors import DeadLetterLimitError
 from consumers.loop.clocks import StageTimes
+from learners.drift.catalogue import spec_of
+from learners.drift.monitor import DriftMonitor
 from learners.events import Records
 from learners.model_spec import StepSpec
 from metrics.facts import BatchFacts
@@ -85,6 +89,18 @@ def test_row_42_a_poisonous_event_becomes_a_dead_letter_without_a_prediction() -
     assert facts.dead_letters == {"learn": 1}
     assert facts.rejected == {}
     assert counts_add_up(facts)
+
+
+def test_what_drift_detectors_find_is_told_with_the_batch() -> None:
+    # Labels that the model can tell at first, and that mean nothing later.
+    labels = [CLASSES[i % 2] if i < 300 else CLASSES[(i * i // 7) % 2] for i in range(600)]
+    features = [{"a": i % 2, "b": 1 - i % 2} for i in range(600)]
+    values = [event(i, features=features[i], y=labels[i]) for i in range(600)]
+    learning = replace(new_learning(), drift=DriftMonitor([spec_of("ddm", {})]))
+    cluster = Cluster()
+    facts, _ = new_flow(cluster, FakeSink(cluster), learning)(records_of(values, first=1000))
+    assert {drift.detector for drift in facts.drifts} == {"ddm"}
+    assert all(1300 <= drift.offset < 1600 for drift in facts.drifts)
 
 
 def test_dead_letters_come_in_the_order_of_the_records() -> None:

@@ -453,6 +453,7 @@ def test_row_37_while_a_slow_store_saves_only_at_least_once_reads_on(
     delivery: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(epochs, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(epochs, "PATIENCE_OF_A_TRANSACTION_S", 0.0)
     cluster = new_cluster()
     script = [Item.STORE_STUCK, 4, EPOCH, 4, NOTHING, Item.STORE_RELEASED, REST]
     process = Process(cluster, delivery).run(script)

@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from consumers.loop.step import Step
+from learners.drift.catalogue import spec_of
+from learners.drift.monitor import DriftMonitor
 from learners.events import EventBatch
 from learners.general import GeneralLearner
 from learners.guard import Guard
 from learners.learner import Task
 from learners.model_spec import StepSpec
 from learners.pipeline import build_pipeline
-from metrics.facts import View
+from metrics.facts import DriftFacts, View
 from metrics.prequential import Scores, make_scores
-from tests.batches import batch_of
+from tests.batches import batch_of, cut
 
 LINEAR = (StepSpec("StandardScaler", {}), StepSpec("SGDClassifier", {"loss": "log_loss"}))
 
@@ -82,3 +84,56 @@ def test_a_model_without_labels_learns_every_event(
     step, _ = step_of(StepSpec("MiniBatchKMeans", {"n_clusters": 2}), classes=None)
     batch = replace(events(6), labelled=np.full(6, labelled))
     assert step(batch).learned == 6
+
+
+def drifting(count: int = 600) -> EventBatch:
+    """Give events whose labels mean nothing in the second half, which is of another partition."""
+    batch = events(count)
+    late = np.arange(count) >= count // 2
+    y = np.where(late, np.random.default_rng(5).integers(0, 2, count), batch.y)
+    return replace(batch, y=y, partitions=3 * late)
+
+
+def watched_step() -> Step:
+    learner = GeneralLearner(build_pipeline(LINEAR), ("down", "up"), 1, Guard())
+    drift = DriftMonitor([spec_of("ddm", {})])
+    return Step(learner, make_scores(Task.CLASSIFICATION, 2), drift)
+
+
+def test_bad_input_35_a_burst_of_wrong_labels_raises_an_alarm_and_no_event_is_lost() -> None:
+    batch = drifting()
+    batch = replace(batch, offsets=batch.offsets + 1000)
+    result = watched_step()(batch)
+    assert result.learned == len(result.predictions) == len(batch)
+    (found, *_) = result.drifts
+    assert found.detector == "ddm"
+    assert found.partition == 3
+    assert 1300 < found.offset < 1600
+    assert found.model_version == found.offset - 1000
+
+
+def test_what_is_found_does_not_depend_on_how_a_read_was_cut() -> None:
+    batch = drifting()
+    whole = watched_step()(batch).drifts
+    step = watched_step()
+    parts: list[DriftFacts] = []
+    for part in cut(batch, [1, 299, 7, 50]):
+        parts += step(part).drifts
+    assert tuple(parts) == whole
+    assert whole
+
+
+def test_row_42_a_guilty_row_is_no_error_for_the_detectors() -> None:
+    batch = drifting()
+    guilty = batch.X.copy()
+    guilty[5::10] = 1e200
+    with_guilty = watched_step()(replace(batch, X=guilty))
+    without = watched_step()(batch.take(np.arange(len(batch)) % 10 != 5))
+    assert len(with_guilty.poisoned) == 60
+    assert with_guilty.drifts == without.drifts
+    assert without.drifts
+
+
+def test_without_detectors_no_change_is_found() -> None:
+    step, _ = step_of(*LINEAR)
+    assert step(drifting()).drifts == ()

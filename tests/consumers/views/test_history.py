@@ -10,6 +10,7 @@ from consumers.views.history import History, Measure
 from metrics.facts import (
     Baseline,
     BatchFacts,
+    DriftFacts,
     EpochFacts,
     RebalanceEvent,
     ScoreFacts,
@@ -65,6 +66,13 @@ def test_totals_add_up_over_batches() -> None:
     assert (moment.consumed, moment.decoded, moment.learned, moment.predicted) == (20, 18, 16, 18)
     assert moment.dead_letters == {"decode": 2, "schema": 2}
     assert moment.model_version == 116
+
+
+def test_changes_of_the_stream_are_counted_by_detector() -> None:
+    history = History()
+    history.batch(replace(BATCH, drifts=(DriftFacts("adwin", 100, 0, 7),)))
+    history.batch(replace(BATCH, drifts=(DriftFacts("adwin", 1, 0, 8), DriftFacts("ddm", 1, 0, 8))))
+    assert history.moment().drifts == {"adwin": 2, "ddm": 1}
 
 
 def test_the_last_known_lag_of_each_partition_is_kept() -> None:

@@ -9,6 +9,7 @@ from consumers.views.narrator import EVERY_S, Narrator
 from metrics.facts import (
     Baseline,
     BatchFacts,
+    DriftFacts,
     EpochFacts,
     RebalanceEvent,
     RollbackReason,
@@ -68,6 +69,17 @@ def test_figures_are_told_once_a_minute(
         "consumed 600 (10 a second), model version 7, dead letters 0, lag 4, "
         "accuracy 0.8000, no-change 0.7000 over the window"
     )
+
+
+def test_a_change_of_the_stream_is_told_at_once_and_counted_in_the_next_figures(
+    narrator: Narrator, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    narrator.batch(replace(batch(200), drifts=(DriftFacts("adwin", 4711, 3, 99),)))
+    narrator.batch(batch(200))
+    assert caplog.messages == ["drift: adwin at partition 3, offset 99, model version 4711"]
+    clock.now = EVERY_S
+    narrator.batch(batch(0))
+    assert "dead letters 0, drifts 1, lag 0" in caplog.messages[-1]
 
 
 def test_the_first_dead_letters_of_a_minute_are_told_at_once(

@@ -137,6 +137,14 @@ def test_the_table_shows_the_model_beside_both_baselines() -> None:
     assert dead_letters.split()[-1] == "20"
 
 
+def test_the_table_tells_how_often_drift_was_found_if_anybody_looked() -> None:
+    file = io.StringIO()
+    Console(width=80, file=file).print(summary_table(ELEC2, drifts=3))
+    (line,) = (line for line in file.getvalue().splitlines() if "drifts found" in line)
+    assert line.split()[-1] == "3"
+    assert "drifts" not in seen(ELEC2)
+
+
 def test_a_model_behind_no_change_is_told_so_in_plain_words() -> None:
     told = verdict(ELEC2)
     assert "no-change) is right for 85.33% of the events, the model for 81.90%" in told
