@@ -37,24 +37,18 @@ def make_learner(
     *,
     sparse: bool = False,
 ) -> Learner:
-    """Make the learner of a pipeline: compiled where each step has a kernel, else general.
+    """Make a learner that knows nothing yet: compiled where each step has a kernel, else general.
 
     Parameters
     ----------
     steps : sequence of StepSpec
         Transformers, then one predictor.
     classes : tuple of int or tuple of str, or None
-        All classes; None where the predictor is not a classifier.
+        None where the predictor is not a classifier.
     n_features, stride : int
-        Number of features of an event; labelled events between two updates, 1 being exact.
-    guard : Guard
-    sparse : bool
-        Whether events come in CSR.
-
-    Returns
-    -------
-    Learner
-        That has learned nothing yet.
+        Features of an event; labelled events between two updates, 1 being exact.
+    guard, sparse : Guard, bool
+        Limit on the weights; whether events come in CSR.
 
     Raises
     ------

@@ -35,8 +35,8 @@ def inlined(function: _Function) -> _Function:
     """Compile a part of a kernel's inner loop: as `compiled`, and never called but inserted.
 
     Where arrays are handed on to a function, counting who holds them costs more than to learn a
-    row of ten features. Such a function takes them one by one, since in a tuple they are counted
-    nevertheless.
+    row of ten features. So such a function takes arrays one by one, since in a tuple they are
+    counted nevertheless, and none at all where it is called for each single value.
 
     Parameters
     ----------

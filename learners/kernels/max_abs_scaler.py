@@ -14,13 +14,6 @@ _TINY = 10.0 * float(np.finfo(np.float64).eps)  # a smaller largest value counts
 
 
 @inlined
-def _learn(value: float, largest: Floats, scale: Floats, j: int) -> None:
-    if abs(value) > largest[j]:
-        largest[j] = abs(value)
-        scale[j] = 1.0 if largest[j] < _TINY else largest[j]
-
-
-@inlined
 def _clipped(value: float, clip: bool) -> float:  # noqa: FBT001 - compiled functions take no keywords
     return min(max(value, -1.0), 1.0) if clip else value
 
@@ -31,7 +24,10 @@ def _run_rows(X: Floats, Z: Floats, largest: Floats, scale: Floats, clip: bool) 
     for i in range(n_rows):
         fine = True
         for j in range(X.shape[1]):
-            _learn(X[i, j], largest, scale, j)
+            size = abs(X[i, j])
+            if size > largest[j]:
+                largest[j] = size
+                scale[j] = 1.0 if size < _TINY else size
             Z[i, j] = _clipped(X[i, j] / scale[j], clip)
             fine &= abs(Z[i, j]) <= _MAX
         if not fine:
@@ -53,7 +49,10 @@ def _run_sparse_rows(
         fine = True
         for at in range(indptr[i], indptr[i + 1]):
             j = indices[at]
-            _learn(data[at], largest, scale, j)
+            size = abs(data[at])
+            if size > largest[j]:
+                largest[j] = size
+                scale[j] = 1.0 if size < _TINY else size
             out[at] = _clipped(data[at] * (1.0 / scale[j]), clip)
             fine &= abs(out[at]) <= _MAX
         if not fine:

@@ -136,8 +136,7 @@ def _run_rows(
             continue
         if averaged:
             decide(coef, intercept, indices, data, place, decisions)
-        norm = square_norm(data, place) if rule.rate >= PA1 else 0.0
-        eta = step_size(rule, t)
+        eta, norm = step_size(rule, t), square_norm(data, place) if rule.rate >= PA1 else 0.0
         fine = True
         for k in range(coef.shape[0]):
             own = y[i] == (k if coef.shape[0] > 1 else 1)

@@ -71,10 +71,6 @@ def rule_of(model: Any, max_weight: float, *, sparse: bool) -> Rule:
         Limit of the guard.
     sparse : bool
         Whether rows come in CSR.
-
-    Returns
-    -------
-    Rule
     """
     one_class = hasattr(model, "nu")
     alpha = float(model.nu if one_class else model.alpha)

@@ -30,15 +30,12 @@ class _Moments(NamedTuple):
 
 
 @inlined
-def _learn_variance(x: float, mean: Floats, var: Floats, j: int, seen: float) -> bool:
-    """Update both moments of a feature; tell whether they are finite."""
+def _learned(x: float, mean: float, var: float, seen: float) -> tuple[float, float]:
+    """Give mean and variance with one more value."""
     count = seen + 1.0
-    total = mean[j] * seen
+    total = mean * seen
     distance = total / seen - x
-    var[j] = (var[j] * seen + seen / count * (distance * distance)) / count
-    mean[j] = (total + x) / count
-    finite: bool = abs(mean[j]) <= _MAX and var[j] <= _MAX
-    return finite
+    return (total + x) / count, (var * seen + seen / count * (distance * distance)) / count
 
 
 @inlined
@@ -58,8 +55,9 @@ def _run_rows(X: Floats, Z: Floats, moments: _Moments, subtracts: bool, seen: fl
         for j in range(X.shape[1]):
             value = X[i, j]
             if scale.shape[0]:
-                fine &= _learn_variance(value, mean, var, j, seen)
+                mean[j], var[j] = _learned(value, mean[j], var[j], seen)
                 scale[j] = _scale(mean[j], var[j], seen + 1.0)
+                fine &= abs(mean[j]) <= _MAX and var[j] <= _MAX
             elif mean.shape[0]:
                 mean[j] = (mean[j] * seen + value) / (seen + 1.0)
             if subtracts:
@@ -91,7 +89,8 @@ def _run_sparse_rows(
             x[indices[at]] = data[at]
         fine = True
         for j in active:
-            fine &= _learn_variance(x[j], mean, var, j, seen)
+            mean[j], var[j] = _learned(x[j], mean[j], var[j], seen)
+            fine &= abs(mean[j]) <= _MAX and var[j] <= _MAX
         seen += 1.0
         for at in range(indptr[i], indptr[i + 1]):
             j = indices[at]

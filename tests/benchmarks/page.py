@@ -14,7 +14,7 @@ _INTRO = """# Benchmark
 Made by `make bench`; the same figures as data: [benchmark.json](benchmark.json). Everything on this
 page was measured in one run of the machine below, unless a part says otherwise.
 
-The job, the same for everyone: read Elec2 (repeated; JSON, 8 features, about 250 bytes) from four
+The job, the same for everyone: read Elec2 (repeated; JSON, 8 features, about 210 bytes) from four
 partitions, predict each event by an online StandardScaler and logistic regression (SGD, 0.005),
 then learn it, row by row, and send one prediction out for each event, acknowledged before its
 offsets are committed, once a second. Everyone's predictions are read back, all of them, and held

@@ -38,12 +38,15 @@ def row_of(partitions: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray
 def values(count: int, first: int = 0) -> Iterator[tuple[bytes, bytes]]:
     """Give key and value of so many events, from number `first` on."""
     tails = [
-        json.dumps({"features": dict(zip(FEATURES, row[1:-1], strict=True)), "label": row[-1]})[1:]
+        json.dumps(
+            {"features": dict(zip(FEATURES, row[1:-1], strict=True)), "label": row[-1]},
+            separators=(",", ":"),
+        )[1:]
         for row in Elec2()
     ]
     for number in range(first, first + count):
         key = f"e{number}"
-        head = f'{{"id": "{key}", "ts": {FIRST_MS + number}, '
+        head = f'{{"id":"{key}","ts":{FIRST_MS + number},'
         yield key.encode(), (head + tails[number % ROWS]).encode()
 
 
