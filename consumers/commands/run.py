@@ -11,6 +11,9 @@ from consumers.views import logs
 from consumers.views.narrator import Narrator
 
 _log = logging.getLogger("streamfit.run")
+# New objects between two looks of the garbage collector. By default it looks at each batch several
+# times, and finds nothing: what a batch makes is freed by reference counts.
+COLLECT_EVERY = 20_000
 
 
 def run(file: File, overrides: Overrides = None) -> None:
@@ -40,6 +43,8 @@ def _run(settings: Settings, wish: StopWish) -> None:
             settings.input.group,
             monitor.url,
         )
+        gc.freeze()  # what is there now stays: no need to look at it again
+        gc.set_threshold(COLLECT_EVERY)
         wish.stops(runner.stop)
         runner.run(monitor.beat)
     _log.info("stopped; everything learned is committed")

@@ -108,7 +108,7 @@ class LearningSection(Section):
         Literal["global", "partition", "merged"], only_built("global", "partition")
     ] = "global"
     stride: Annotated[Int, Field(ge=1)] = 1
-    max_batch: Annotated[Int, Field(ge=1, le=100_000)] = 512
+    max_batch: Annotated[Int, Field(ge=1, le=100_000)] = 2048
     max_abs: Annotated[Float, Field(gt=0, le=1e300)] = 1e15
     max_weight: Annotated[Float, Field(gt=0, le=1e300)] = 1e12
     on_reset: Literal["fail", "follow_kafka", "follow_checkpoint"] = "fail"
