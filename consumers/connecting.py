@@ -3,6 +3,7 @@
 No other module but this one and `wiring` names concrete classes.
 """
 
+import logging
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -51,6 +52,7 @@ from producers.outputs import Outputs
 from producers.sink import KafkaSink
 from producers.transactional_sink import Transaction, TransactionalSink
 
+_log = logging.getLogger("streamfit.connecting")
 CLOSE_TIMEOUT_S = 10.0
 # What a batch of one record needs beside its record.
 OVERHEAD = 600
@@ -72,7 +74,9 @@ def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) 
     reach = failpoints(failpoint())
     # What is wrong with the model is told before anything connects, and compiled as well.
     schema = schema_of(settings)
+    began = time.monotonic()
     warm_up(learning_of(settings), schema.n_features, sparse=schema.is_sparse)
+    _log.info("kernels are ready after %.1f s", time.monotonic() - began)
     cluster = Cluster(client_config(settings))
     topics = cluster.partitions_of(settings.topics)
     _check_delivery(settings, cluster)

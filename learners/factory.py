@@ -58,13 +58,19 @@ def make_learner(
     if stride < 1:
         raise ModelSpecError("learning.stride", stride, "is not allowed", "it must be 1 or more")
     pipeline = build_pipeline(steps)
-    _check_classes(task_of(pipeline), classes, steps[-1].use)
-    ordered = None if classes is None else cast("Classes", tuple(sorted(classes)))
-    _match_class_weight(pipeline[-1], ordered)
+    ordered = _ordered(pipeline, classes, steps[-1].use)
     _try_out(pipeline, steps, ordered, _trial_rows(n_features, sparse=sparse))
     if stride == 1 and has_kernels(pipeline, sparse=sparse):
         return CompiledLearner(pipeline, ordered, guard)
     return GeneralLearner(pipeline, ordered, stride, guard)
+
+
+def _ordered(pipeline: Pipeline, classes: Classes | None, use: str) -> Classes | None:
+    """Give the classes as scikit-learn orders them, once they fit the pipeline."""
+    _check_classes(task_of(pipeline), classes, use)
+    ordered = None if classes is None else cast("Classes", tuple(sorted(classes)))
+    _match_class_weight(pipeline[-1], ordered)
+    return ordered
 
 
 def _check_classes(task: Task, classes: Classes | None, use: str) -> None:

@@ -49,6 +49,7 @@ penalty = "none"
 [learning]
 # stride = 1                          # labelled events between two updates; 1 = row by row, exact
 # scope = "global"                    # one model; or "partition": one for each partition
+# max_batch = 2048                    # records of one read; changes no result
 # max_abs = 1e15                      # larger features are dead letters
 # max_weight = 1e12                   # an event that drives a weight beyond is a dead letter
 # on_unknown_label = "dead_letter"    # or "unlabelled": predict it, do not learn it
@@ -80,5 +81,6 @@ store = "file:///var/lib/streamfit"   # or s3://bucket/folder, gs://, az://: by 
 # dead_letter_count = 500
 # dead_letter_run = 100
 # max_uncheckpointed = 1000000        # records learned while the store is away; then reading waits
+# max_memory = "400MB"                # bounds what is fetched ahead; models come on top
 # stall_after = "60s"                 # a partition that lags and stands still: /readyz turns red
 """

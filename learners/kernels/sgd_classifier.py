@@ -126,10 +126,8 @@ def _run_rows(
     for i in range(n_rows):
         place = place_of(indptr, i, coef.shape[1])
         averaged = shows_averages(rule, t)
-        if averaged:
-            decide(average_coef, average_intercept, indices, data, place, decisions)
-        else:
-            decide(coef, intercept, indices, data, place, decisions)
+        shown, shift = (average_coef, average_intercept) if averaged else (coef, intercept)
+        decide(shown, shift, indices, data, place, decisions)
         if not _write(rule.loss, decisions, predicted, probabilities, i):
             return i
         if not labelled[i]:
