@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -67,7 +68,7 @@ class Outcome:
     rate : float
         Events per second, first append to last.
     cpu_s, broker_cpu_s : float
-        CPU seconds per million events, of the contestant and of the broker.
+        CPU seconds per million events, of the contestant, and of the broker where it can be seen.
     peak_mib : float
         The most memory that was resident, all processes together.
     committed : bool
@@ -79,7 +80,7 @@ class Outcome:
     events: int
     rate: float
     cpu_s: float
-    broker_cpu_s: float
+    broker_cpu_s: float | None
     peak_mib: float
     committed: bool
     verdict: Verdict
@@ -170,7 +171,7 @@ def _run(
             words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder
         )
     try:
-        with Usage(process.pid) as usage, Usage(ground.broker_pid or process.pid) as broker:
+        with Usage(process.pid) as usage, _broker(ground) as broker:
             committed = _wait(process, progress, ground, contestant)
             process.send_signal(signal.SIGTERM)
             _end(process)
@@ -180,10 +181,18 @@ def _run(
         process.kill()
         process.wait()
         progress.close()
-    return _outcome(read_back(ground.bootstrap, names["output"]), usage, broker, committed)
+    return _outcome(
+        read_back(ground.bootstrap, names["output"]), usage, broker, committed=committed
+    )
 
 
-def _outcome(predictions: Predictions, usage: Usage, broker: Usage, committed: bool) -> Outcome:  # noqa: FBT001 a fact, no switch
+def _broker(ground: Ground) -> AbstractContextManager[Usage | None]:
+    return nullcontext() if ground.broker_pid is None else Usage(ground.broker_pid)
+
+
+def _outcome(
+    predictions: Predictions, usage: Usage, broker: Usage | None, *, committed: bool
+) -> Outcome:
     if not len(predictions):
         raise ContestError("predicted nothing")
     first, last = predictions.first_s, predictions.last_s
@@ -192,7 +201,7 @@ def _outcome(predictions: Predictions, usage: Usage, broker: Usage, committed: b
         events=len(predictions),
         rate=predictions.rate(),
         cpu_s=usage.cpu_s(first, last) / millions,
-        broker_cpu_s=broker.cpu_s(first, last) / millions,
+        broker_cpu_s=None if broker is None else broker.cpu_s(first, last) / millions,
         peak_mib=usage.peak_mib,
         committed=committed,
         verdict=judge(predictions),

@@ -12,7 +12,7 @@ import psutil
 from tests.benchmarks.contest import Ground
 from tests.benchmarks.workload import create_topic, fill
 from tests.brokers.choice import choose, sources
-from tests.brokers.server import LONG_RUN, Server
+from tests.brokers.server import LONG_RUN, Kind, Server
 
 Say = Callable[[str], None]
 
@@ -34,20 +34,19 @@ def filled(server: Server, events: int, say: Say) -> Ground:
     create_topic(server.bootstrap_servers, topic)
     say(f"filling {topic} with {events:,} events of Elec2")
     fill(server.bootstrap_servers, topic, events)
-    return Ground(server.bootstrap_servers, _listener(server.bootstrap_servers), topic, events)
+    return Ground(server.bootstrap_servers, _broker_pid(server), topic, events)
 
 
-def _listener(bootstrap: str) -> int | None:
-    """Find the Java process of the broker; None where it runs on another machine."""
-    port = bootstrap.rpartition(":")[2]
-    for process in psutil.process_iter(["name"]):
-        if process.info["name"] != "java":
-            continue
-        with suppress(psutil.Error):
-            listening = process.net_connections(kind="tcp")
-            if any(str(c.laddr.port) == port and c.status == "LISTEN" for c in listening):
-                return int(process.pid)
-    return None
+def _broker_pid(server: Server) -> int | None:
+    """Find the process of the broker that was started last; None if somebody else runs it."""
+    if server.kind is Kind.ADDRESS:
+        return None
+    found: list[tuple[float, int]] = []
+    for process in psutil.process_iter(["cmdline"]):
+        if "kafka.Kafka" in (process.info["cmdline"] or ()):
+            with suppress(psutil.Error):
+                found.append((process.create_time(), int(process.pid)))
+    return max(found)[1] if found else None
 
 
 def machine() -> dict[str, str]:

@@ -110,7 +110,7 @@ def _contestants(contest: Found) -> str:
                 _middle(ratios["ceiling"], ".3f"),
                 _middle(ratios["of"], ".1f"),
                 f"{figures['cpu_s']:.2f}",
-                f"{figures['broker_cpu_s']:.2f}",
+                _number(figures["broker_cpu_s"]),
                 f"{figures['peak_mib']:.0f}",
                 f"{figures['accuracy']:.4f}",
                 f"{figures['compared']:,} {'equal' if figures['equal'] else 'NOT EQUAL'}",
@@ -127,6 +127,10 @@ def _contestants(contest: Found) -> str:
 
 def _middle(figure: Found | None, form: str) -> str:
     return "" if figure is None else f"{figure['median']:{form}}"
+
+
+def _number(figure: float | None) -> str:
+    return "not seen" if figure is None else f"{figure:.2f}"
 
 
 def _stages(contest: Found) -> str:

@@ -36,7 +36,7 @@ use = "SGDClassifier"
 loss = "log_loss"
 [output]
 topic = "{output}"
-dead_letter_topic = "{output}"
+dead_letter_topic = "{output}-dlq"
 [checkpoint]
 store = "file://{folder}/store"
 [metrics]
@@ -73,7 +73,8 @@ def _restarts(bootstrap: str, n_features: int, n_classes: int) -> tuple[int, lis
     """Give the size of the newest checkpoint, and seconds from start to first prediction."""
     name = f"bench-{uuid4().hex[:8]}"
     source, output = f"{name}-in", f"{name}-out"
-    for topic in (source, output):
+    topics = (source, output, f"{output}-dlq")
+    for topic in topics:
         create_topic(bootstrap, topic, 4)
     with tempfile.TemporaryDirectory(prefix="streamfit-bench-") as folder:
         file = Path(folder) / "settings.toml"
@@ -95,7 +96,7 @@ def _restarts(bootstrap: str, n_features: int, n_classes: int) -> tuple[int, lis
         stored = [path for path in Path(folder, "store").rglob("*") if path.is_file()]
         size = max(path.stat().st_size for path in stored)
         progress.close()
-    delete_topics(bootstrap, source, output)
+    delete_topics(bootstrap, *topics)
     return size, seconds[1:]  # the first has no checkpoint to begin with
 
 

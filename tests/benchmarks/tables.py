@@ -29,7 +29,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "events": outcomes[-1].events,
         "rate": asdict(Spread.of([each.rate for each in outcomes])),
         "cpu_s": statistics.median(each.cpu_s for each in outcomes),
-        "broker_cpu_s": statistics.median(each.broker_cpu_s for each in outcomes),
+        "broker_cpu_s": _median([each.broker_cpu_s for each in outcomes]),
         "peak_mib": max(each.peak_mib for each in outcomes),
         "committed": all(each.committed for each in outcomes),
         "compared": sum(each.verdict.compared for each in outcomes),
@@ -38,6 +38,11 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "accuracy": outcomes[-1].verdict.accuracy,
         "expected_accuracy": outcomes[-1].verdict.expected_accuracy,
     }
+
+
+def _median(figures: Sequence[float | None]) -> float | None:
+    seen = [figure for figure in figures if figure is not None]
+    return statistics.median(seen) if seen else None
 
 
 def ratio(rounds: Sequence[Mapping[str, float]], upper: str, lower: str) -> dict[str, float] | None:
