@@ -22,11 +22,11 @@ def draw(contest: Mapping[str, Any], file: Path) -> None:
     axes = figure.subplots()
     colours = [_OURS if name.startswith("streamfit") else _PEERS for name in names]
     axes.barh(names, medians, xerr=[below, above], color=colours, ecolor="#444444", capsize=3)
-    for position, median in enumerate(medians):
+    for position, rate in enumerate(rates):
         axes.annotate(
-            f"{median:,.0f}",
-            (median, position),
-            xytext=(14, 0),
+            f"{rate['median']:,.0f}",
+            (rate["most"], position),
+            xytext=(8, 0),
             textcoords="offset points",
             va="center",
         )

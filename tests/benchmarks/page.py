@@ -199,8 +199,12 @@ def _pauses(pauses: Found) -> str:
         for size, deliveries in pauses.items()
         for delivery, one in deliveries.items()
     ]
-    head = ["weights", "delivery", "epochs", "pause p50 / p99 ms", "flush", "save", "commit"]
-    return "## How long the end of an epoch stops the flow\n\n" + _table(head, rows)
+    head = ["weights", "delivery", "epochs", "all, p50 / p99 ms", "flush", "save", "commit"]
+    about = (
+        "## The end of an epoch\n\nThe flow stands still for all of it, but for a save of more "
+        "than 20 ms under at_least_once: it goes on behind that.\n\n"
+    )
+    return about + _table(head, rows)
 
 
 def _milliseconds(pause: Found, steps: Found) -> list[str]:
