@@ -61,8 +61,8 @@ bench: $(DEV) $(PROGRAM) ## measure speed, beside what others do; 40 minutes, wr
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
 bench-quick: $(DEV) $(PROGRAM) ## the same in 5 minutes, once each, written to .cache/bench/quick
-	@$(BIN)/python -m tests.benchmarks.run --events 200000 --rounds 1 --seconds 5 \
-	  --backlogs 100000 --out .cache/bench/quick $(ARGS)
+	@$(BIN)/python -m tests.benchmarks.run --events 200000 --rounds 1 --seconds 3 \
+	  --oracle-rows 10000 --backlogs 100000 --out .cache/bench/quick $(ARGS)
 
 bench-backlog: $(DEV) $(PROGRAM) ## work off 10,000,000 events beside 100,000: cost and memory
 	@$(BIN)/python -m tests.benchmarks.run --parts backlog \

@@ -49,6 +49,9 @@ def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--backlogs", type=int, nargs="*", default=[100_000, 1_000_000], help="in events"
     )
+    parser.add_argument(
+        "--oracle-rows", type=int, default=ORACLE_ROWS, help="held against scikit-learn"
+    )
     parser.add_argument("--only", nargs="*", default=[], help="contestants, by part of the name")
     parser.add_argument(
         "--parts", nargs="*", default=[], help="only these, kept beside earlier ones"
@@ -61,7 +64,7 @@ def _parts(
     options: argparse.Namespace, server: Server
 ) -> list[tuple[str, Callable[[], dict[str, Any]]]]:
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "oracle": _oracle,
+        "oracle": lambda: _oracle(options.oracle_rows),
         "contest": lambda: _contest(options, server),
         "scaling": lambda: dict(scaling.measure()),
         "backlog": lambda: _backlogs(options, server),
@@ -73,10 +76,10 @@ def _parts(
     return [(name, part) for name, part in parts.items() if name in chosen]
 
 
-def _oracle() -> dict[str, Any]:
+def _oracle(rows: int) -> dict[str, Any]:
     return {
-        "rows": ORACLE_ROWS,
-        "largest_difference": scikit_learn_difference(),
+        "rows": rows,
+        "largest_difference": scikit_learn_difference(rows),
         "tolerance": TOLERANCE,
     }
 
