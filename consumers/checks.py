@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from consumers.checkpoints.recovery import Recovery
 from consumers.checkpoints.series import GLOBAL
 from consumers.checkpoints.store import open_store
+from consumers.checkpoints.store_errors import masked
 from consumers.errors import (
     CheckpointError,
     DataPolicyError,
@@ -59,13 +60,8 @@ class Finding:
 
 def findings(settings: Settings) -> Iterator[Finding]:
     """Look at one thing after the other; ends early where the rest hangs on what failed."""
-    learner = learner_of(settings)
-    steps = " > ".join(step.use for step in settings.model.steps)
-    stride = f"stride {learner.stride}"
-    yield Finding("model", f"{steps}, {learner.task}, {learner.path} path, {stride}")
-    watching = ", ".join(spec.name for spec in drift_of(settings, learner.task))
-    yield Finding("drift", f"watched by {watching}" if watching else "not watched")
-    yield _store(settings)
+    yield from built(settings)
+    yield try_store(settings)
     cluster = Cluster(client_config(settings))
     try:
         there = cluster.partitions()
@@ -74,36 +70,53 @@ def findings(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("kafka", f"{settings.kafka.bootstrap_servers} answers, {len(there)} topics")
     topic = settings.input.topic
-    yield _topic("input.topic", topic, there)
+    yield _topic(cluster, "input.topic", topic, there)
     if topic in there:
-        yield _sample(settings, there[topic])
-        yield _group(settings, there[topic], cluster.topic_id(topic))
+        yield sample(settings, there[topic])
+        yield next_start(settings, there[topic], cluster.topic_id(topic))
     for key, name in (
         ("output.topic", settings.output.topic),
         ("output.dead_letter_topic", settings.dead_letter_topic),
     ):
-        found = _topic(key, name, there)
+        found = _topic(cluster, key, name, there)
         yield _writable(cluster, key, name, found) if found.error is None else found
 
 
-def _store(settings: Settings) -> Finding:
+def built(settings: Settings) -> Iterator[Finding]:
+    """Build the model and its drift detectors, and throw them away.
+
+    Raises
+    ------
+    SettingsError
+        If they cannot be built.
+    """
+    learner = learner_of(settings)
+    steps = " > ".join(step.use for step in settings.model.steps)
+    stride = f"stride {learner.stride}"
+    yield Finding("model", f"{steps}, {learner.task}, {learner.path} path, {stride}")
+    watching = ", ".join(spec.name for spec in drift_of(settings, learner.task))
+    yield Finding("drift", f"watched by {watching}" if watching else "not watched")
+
+
+def try_store(settings: Settings) -> Finding:
+    """Write something to the store, and remove it again."""
     address = settings.checkpoint.store
     store = open_store(address)
-    name = f"check-{uuid4().hex}"
+    name, told = f"check-{uuid4().hex}", masked(address)
     try:
         store.put(name, b"streamfit check")
         store.delete(name)
     except OSError as error:
-        text = f"checkpoint.store = {address!r}: cannot write ({error}); grant the right"
+        text = f"checkpoint.store = {told!r}: cannot write ({error}); grant the right"
         return Finding("checkpoint.store", text, DataPolicyError(text))
-    return Finding("checkpoint.store", f"{address} can be written")
+    return Finding("checkpoint.store", f"{told} can be written")
 
 
-def _topic(key: str, topic: str, there: dict[str, int]) -> Finding:
+def _topic(cluster: Cluster, key: str, topic: str, there: dict[str, int]) -> Finding:
     if topic in there:
         count = there[topic]
         return Finding(key, f"{topic}, {count} partition{'s' if count > 1 else ''}")
-    text = f"{key} = {topic!r}: no such topic; create it"
+    text = cluster.missing(key, topic)
     return Finding(key, text, KafkaUnreachableError(text))
 
 
@@ -116,7 +129,8 @@ def _writable(cluster: Cluster, key: str, topic: str, found: Finding) -> Finding
     return Finding(key, f"{found.found}, {told}")
 
 
-def _sample(settings: Settings, partitions: int) -> Finding:
+def sample(settings: Settings, partitions: int) -> Finding:
+    """Decode the last records of the input topic, and keep nothing of them."""
     try:
         records = _last_records(settings, partitions)
     except KafkaException as error:
@@ -137,7 +151,7 @@ def _sample(settings: Settings, partitions: int) -> Finding:
     return Finding("sample", f"{told}; first refused: {bad[0].detail}" if bad else told)
 
 
-def _group(settings: Settings, partitions: int, topic_id: str | None) -> Finding:
+def next_start(settings: Settings, partitions: int, topic_id: str | None) -> Finding:
     """Hold the group's offsets against its checkpoints, as a start would; joins nothing."""
     topic, group = settings.input.topic, settings.input.group
     config = consumer_config(client_config(settings), group, None)

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from consumers.checkpoints.checkpoint import versions
 from consumers.errors import SettingsError
-from consumers.kafka.cluster import Cluster
+from consumers.kafka.cluster import Cluster, require_rights
 from consumers.kafka.config import (
     EMBEDDED,
     client_config,
@@ -24,8 +24,9 @@ from consumers.kafka.config import (
     revoke_timeout_s,
 )
 from consumers.kafka.kafka_source import KafkaSource
-from consumers.kafka.membership import JoinsAtOnce, Membership, StandsBy
+from consumers.kafka.membership import JoinsAtOnce, Membership, StandsBy, Tell, nobody
 from consumers.kafka.memory import reading, writing
+from consumers.kafka.source import Source
 from consumers.loop.clocks import Clocks
 from consumers.loop.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from consumers.loop.failpoints import Reach, failpoints
@@ -34,6 +35,7 @@ from consumers.loop.learning import Learning
 from consumers.loop.parts import Pace, Parts
 from consumers.loop.restoring import Makers, Restorer
 from consumers.loop.runner import Runner
+from consumers.loop.tracing import UNTRACED, Tracing
 from consumers.loop.warmup import warm_up
 from consumers.loop.watchdog import ends_within
 from consumers.settings import Settings, failpoint
@@ -45,11 +47,12 @@ from consumers.wiring import (
     schema_of,
 )
 from learners.learner import Task
+from metrics.events import KERNELS_READY
 from metrics.observer import Observer
 from producers.dead_letters import MAX_BYTES, dead_letter
 from producers.encoding import PredictionEncoder
 from producers.outputs import Outputs
-from producers.sink import KafkaSink
+from producers.sink import KafkaSink, Sink
 from producers.transactional_sink import Transaction, TransactionalSink
 
 _log = logging.getLogger("streamfit.connecting")
@@ -59,8 +62,16 @@ OVERHEAD = 600
 
 
 @contextmanager
-def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) -> Iterator[Runner]:
+def open_runner(
+    settings: Settings,
+    observer: Observer,
+    report_s: float = 0.25,
+    tracing: Tracing = UNTRACED,
+    waits_for: Tell = nobody,
+) -> Iterator[Runner]:
     """Connect, and give a runner that is ready to run; leaves the group at the end.
+
+    A standby tells `waits_for` who holds the group.
 
     Raises
     ------
@@ -71,34 +82,56 @@ def open_runner(settings: Settings, observer: Observer, report_s: float = 0.25) 
     """
     # A row at a time gains nothing from threads, and on busy cores waits for each of them.
     threadpool_limits(1)
+    _compile(settings)
+    parts = _parts(settings, observer, tracing, waits_for)
+    try:
+        yield Runner(parts, _pace(settings, report_s))
+    finally:
+        _close(parts.sink, parts.source)
+
+
+def _parts(settings: Settings, observer: Observer, tracing: Tracing, waits_for: Tell) -> Parts:
     reach = failpoints(failpoint())
-    # What is wrong with the model is told before anything connects, and compiled as well.
-    schema = schema_of(settings)
-    began = time.monotonic()
-    warm_up(learning_of(settings), schema.n_features, sparse=schema.is_sparse)
-    _log.info("kernels are ready after %.1f s", time.monotonic() - began)
-    cluster = Cluster(client_config(settings))
-    topics = cluster.partitions_of(settings.topics)
-    _check_delivery(settings, cluster)
+    cluster, topics = _cluster(settings)
     outputs = _outputs(settings, cluster, topics)
     source = _source(settings, cluster, topics[settings.input.topic])
     sink, delivery = _delivery(settings, source, outputs, observer, reach)
-    makers = _makers(settings, sink, topics[settings.output.topic], outputs.max_bytes, reach)
-    parts = Parts(
+    makers = _makers(settings, sink, topics[settings.output.topic], outputs, reach, tracing)
+    return Parts(
         source=source,
         sink=sink,
         delivery=delivery,
         restorer=_restorer(settings, source, makers, reach),
-        membership=_membership(settings, cluster),
+        membership=_membership(settings, cluster, waits_for),
         observer=observer,
         reach=reach,
     )
-    try:
-        yield Runner(parts, _pace(settings, report_s))
-    finally:
-        with ends_within(CLOSE_TIMEOUT_S):
-            sink.close()
-            source.close()
+
+
+def _close(sink: Sink, source: Source) -> None:
+    with ends_within(CLOSE_TIMEOUT_S):
+        sink.close()
+        source.close()
+
+
+def _cluster(settings: Settings) -> tuple[Cluster, Mapping[str, int]]:
+    """Connect; gives the partitions of each topic, too."""
+    cluster = Cluster(client_config(settings))
+    topics = cluster.partitions_of(settings.topics)
+    require_rights(cluster, settings.topics)
+    _check_delivery(settings, cluster)
+    return cluster, topics
+
+
+def _compile(settings: Settings) -> None:
+    """Compile what learns: what is wrong with the model is told before anything connects."""
+    schema = schema_of(settings)
+    began = time.monotonic()
+    warm_up(learning_of(settings), schema.n_features, sparse=schema.is_sparse)
+    took_s = time.monotonic() - began
+    _log.info(
+        "kernels are ready after %.1f s", took_s, extra=KERNELS_READY(seconds=round(took_s, 3))
+    )
 
 
 def _restorer(settings: Settings, source: KafkaSource, makers: Makers, reach: Reach) -> Restorer:
@@ -125,11 +158,11 @@ def _check_delivery(settings: Settings, cluster: Cluster) -> None:
         )
 
 
-def _membership(settings: Settings, cluster: Cluster) -> Membership:
+def _membership(settings: Settings, cluster: Cluster, tell: Tell) -> Membership:
     if settings.learning.scope == "partition" or cluster.embedded:
         return JoinsAtOnce()
     coordinator = cluster.coordinator_of(settings.input.group)
-    return StandsBy(coordinator.members, settings.input.instance, random.random)
+    return StandsBy(coordinator.members, settings.input.instance, random.random, tell)
 
 
 def _source(settings: Settings, cluster: Cluster, partitions: int) -> KafkaSource:
@@ -170,13 +203,18 @@ def _transactional_id(settings: Settings) -> str:
 
 
 def _makers(
-    settings: Settings, sink: KafkaSink, partitions: int, max_bytes: int, reach: Reach
+    settings: Settings,
+    sink: KafkaSink,
+    partitions: int,
+    outputs: Outputs,
+    reach: Reach,
+    tracing: Tracing,
 ) -> Makers:
     schema = schema_of(settings)
     letter = partial(
         dead_letter,
         version=versions()["streamfit"],
-        max_bytes=min(MAX_BYTES, max_bytes * 4 // 5),
+        max_bytes=min(MAX_BYTES, outputs.max_bytes * 4 // 5),
     )
 
     def new_flow(learning: Learning) -> Flow:
@@ -189,6 +227,7 @@ def _makers(
             letter=letter,
             clocks=Clocks(time.perf_counter, time.time),
             reach=reach,
+            tracing=tracing,
         )
 
     return Makers(

@@ -1,4 +1,4 @@
-"""Metrics and health of a run, served while it lasts."""
+"""Metrics, health and the status page of a run, served while it lasts."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from consumers.checkpoints.checkpoint import versions
+from consumers.config.metrics_section import MetricsSection
+from consumers.config.shown import shown
 from consumers.errors import SettingsError
 from consumers.settings import Settings
 from consumers.views.observers import Observers
@@ -16,7 +18,11 @@ from consumers.wiring import learner_of
 from metrics.exporter import Exporter
 from metrics.health import Health
 from metrics.observer import Observer
+from metrics.pages import Pages
 from metrics.server import MetricsPortError, MetricsServer
+from metrics.status.board import Board
+from metrics.status.told import About
+from metrics.tls import Tls, TlsFileError, TlsFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +37,22 @@ class Monitor:
         Takes the loop's heartbeat: seconds that never go back.
     url : str
         Where the metrics are.
+    page : str
+        Where the status page is.
+    waits_for : callable
+        Takes the names of those a standby waits for.
     """
 
     observer: Observer
     beat: Callable[[float], None]
     url: str
+    page: str
+    waits_for: Callable[[Sequence[str]], None]
 
 
 @contextmanager
 def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Monitor]:
-    """Serve metrics and health, and watch for stalls, while the block runs.
+    """Serve metrics, health and status, and watch for stalls, while the block runs.
 
     Parameters
     ----------
@@ -52,26 +64,60 @@ def monitoring(settings: Settings, more: Sequence[Observer] = ()) -> Iterator[Mo
     Raises
     ------
     SettingsError
-        If the port is taken, or the model does not fit the settings.
+        If the port is taken, a certificate cannot be used, or the model does not fit the settings.
     """
     registry = CollectorRegistry()
     exporter = _exporter(settings, registry)
     health = Health(stall_after=settings.limits.stall_after.total_seconds())
-    host = settings.metrics.host
-    server = MetricsServer(registry, health, host, settings.metrics.port, time.monotonic)
+    board = Board(_about(settings), time.monotonic, time.time)
+    server = _server(settings.metrics, Pages(registry, health, board, time.monotonic))
+    try:
+        page = f"{_address(settings.metrics, server.port)}/"
+        with StallWatch(health, time.monotonic):
+            observers = Observers([exporter, health, board, *more])
+            yield Monitor(observers, health.beat, f"{page}metrics", page, board.waits_for)
+    finally:
+        server.close()
+
+
+def _server(section: MetricsSection, pages: Pages) -> MetricsServer:
+    """Start to serve."""
+    server = MetricsServer(pages, section.host, section.port, time.monotonic, _tls(section))
     try:
         server.start()
     except MetricsPortError as error:
         raise SettingsError(
-            f"metrics.port = {settings.metrics.port}: {error}; choose another, or 0 for any"
+            f"metrics.port = {section.port}: {error}; choose another, or 0 for any"
         ) from None
+    return server
+
+
+def _tls(section: MetricsSection) -> Tls | None:
+    if section.tls_certificate is None:
+        return None
+    files = TlsFiles(section.tls_certificate, section.tls_key, section.tls_client_ca)
     try:
-        shown = f"[{host}]" if ":" in host else host
-        url = f"http://{shown}:{server.port}/metrics"
-        with StallWatch(health, time.monotonic):
-            yield Monitor(Observers([exporter, health, *more]), health.beat, url)
-    finally:
-        server.close()
+        return Tls(files, time.monotonic)
+    except TlsFileError as error:
+        key = f"metrics.tls_{error.which}"
+        raise SettingsError(
+            f"{key} = '{error.path}': {error.reason}; name a PEM file that this process may read"
+        ) from None
+
+
+def _address(section: MetricsSection, port: int) -> str:
+    host = f"[{section.host}]" if ":" in section.host else section.host
+    return f"{'http' if section.tls_certificate is None else 'https'}://{host}:{port}"
+
+
+def _about(settings: Settings) -> About:
+    return About(
+        topic=settings.input.topic,
+        group=settings.input.group,
+        partitioned=settings.learning.scope == "partition",
+        settings=shown(settings),
+        versions=versions(),
+    )
 
 
 def _exporter(settings: Settings, registry: CollectorRegistry) -> Exporter:

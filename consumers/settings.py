@@ -23,6 +23,8 @@ from pydantic_settings import (
 
 from consumers.config.complaints import explain
 from consumers.config.drift_section import DriftSection
+from consumers.config.log_section import LogSection
+from consumers.config.metrics_section import MetricsSection
 from consumers.config.overrides import parse_overrides
 from consumers.config.schema_section import SchemaSection, refuse_in_packed_numbers
 from consumers.config.sections import (
@@ -31,10 +33,10 @@ from consumers.config.sections import (
     KafkaSection,
     LearningSection,
     LimitsSection,
-    MetricsSection,
     ModelSection,
     OutputSection,
 )
+from consumers.config.tracing_section import TracingSection
 from consumers.errors import SettingsError
 
 PREFIX = "STREAMFIT_"
@@ -65,6 +67,8 @@ class Settings(BaseSettings):
     drift: DriftSection = DriftSection()
     limits: LimitsSection = LimitsSection()
     metrics: MetricsSection = MetricsSection()
+    log: LogSection = LogSection()
+    tracing: TracingSection = TracingSection()
 
     @classmethod
     def settings_customise_sources(

@@ -57,7 +57,8 @@ class BatchSeries:
         if facts.read:
             self._batch_records.observe(facts.read)
         self._sums = tuple(map(add, self._sums, _figures(facts)))
-        self._count_seldom(facts)
+        if facts.rejected or facts.skipped or facts.dead_letters or facts.drifts:
+            self._count_seldom(facts)
         if facts.latency_seconds is not None:
             self._latency.observe(facts.latency_seconds)
 
@@ -68,7 +69,7 @@ class BatchSeries:
         self._sums = self._nothing
 
     def _count_seldom(self, facts: BatchFacts) -> None:
-        # Most batches have none of these, so looking their series up here costs nothing.
+        # Looking their series up costs nothing: most batches do not come here.
         for (stage, reason), count in facts.rejected.items():
             self._rejected.labels(stage, reason).inc(count)
         for skip_reason, count in facts.skipped.items():

@@ -141,8 +141,7 @@ class Exporter:
         with self._lock:
             for each, gauge in self._states.items():
                 gauge.set(each is state)
-            if state is State.RESTORING:
-                self._models.restoring()
+            self._models.state(state)
             # In partition scope a restore gives up nothing: other models may be in mid-epoch.
             if state is State.STANDBY or (state is State.RESTORING and not self._partitioned):
                 self._uncheckpointed = 0

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from learners.rejections import SkipReason
 
+# A view shows the last few dead letters; a batch of nothing else need not tell all of them.
+MOST_REFUSALS = 20
+
 
 class View(StrEnum):
     """Over which events a score is taken."""
@@ -69,6 +72,24 @@ class DriftFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusalFacts:
+    """A record that became a dead letter: why, and where it came from; nothing of what it held.
+
+    Attributes
+    ----------
+    stage, reason : str
+        Where and why it was refused, of `learners.rejections`.
+    partition, offset : int
+        Where it stands in the input topic.
+    """
+
+    stage: str
+    reason: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class BatchFacts:
     """What one I/O batch brought and what became of it.
 
@@ -100,6 +121,8 @@ class BatchFacts:
         that is of no model: its `model_version` says nothing in partition scope.
     drifts : tuple of DriftFacts
         Changes of the stream that were found, in the order of events.
+    refusals : tuple of RefusalFacts
+        The last of those counted in `dead_letters`, at most `MOST_REFUSALS`, in their order.
     """
 
     consumed: int
@@ -119,10 +142,13 @@ class BatchFacts:
     lag_seconds: Mapping[int, float] = field(default_factory=dict)
     partition: int | None = None
     drifts: tuple[DriftFacts, ...] = ()
+    refusals: tuple[RefusalFacts, ...] = ()
 
     @property
     def read(self) -> int:
         """Records that were read: those consumed, less those gone before."""
+        if not self.skipped:  # mostly so; it is asked of every batch
+            return self.consumed
         return self.consumed - self.skipped.get(SkipReason.GAP, 0)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from learners.learner import Task
-from metrics.facts import BatchFacts, ScoreFacts
+from metrics.facts import BatchFacts, ScoreFacts, State
 from metrics.names import Metric
 from metrics.score_series import ScoreSeries
 from metrics.series import Registered
@@ -54,14 +54,20 @@ class ModelSeries:
             series = self._scores[partition] = ScoreSeries(self._metrics, self._task, partition)
         series.update(facts)
 
-    def restoring(self) -> None:
-        """Count anew what the one model scores; those of partitions say it by `rebase`.
+    def state(self, state: State) -> None:
+        """Count anew what is restored, and show nothing of a model that another may have.
 
-        In partition scope a restore is mostly that of a partition that came, and the other models
-        go on: what they scored since they were told last must still be counted.
+        In partition scope neither is so: a restore is mostly that of a partition that came, and
+        the other models go on; what they scored since they were told last must still be counted.
+        What a standby once had in global scope would stand beside what the owner has.
         """
-        if not self._partitioned:
+        if self._partitioned:
+            return
+        if state is State.RESTORING:
             self.rebase()
+        elif state is State.STANDBY:
+            self._versions[None] = 0
+            self._scores[None].clear()
 
     def rebase(self) -> None:
         """Count anew what every model scores: all are about to be restored."""

@@ -165,7 +165,9 @@ class Metric(Enum):
     PAUSED = _gauge("1 while reading is held back since too much is uncheckpointed, else 0.")
     STATE = _gauge("1 for what the consumer is doing now, 0 for the rest.", "state")
     MODEL_VERSION = Definition(
-        Kind.GAUGE, "Events the model has learned, over all restarts.", per_model=True
+        Kind.GAUGE,
+        "Events the model has learned, over all restarts; 0 on a standby.",
+        per_model=True,
     )
     STRIDE_ROWS = _gauge("Labelled events between two model updates; 1 is exact.")
 

@@ -1,14 +1,18 @@
-"""What is answered to whom: metrics and health as a WSGI application. Sockets are elsewhere."""
+"""What is answered to whom: metrics, health and status, as a WSGI application. No sockets."""
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from metrics.health import Health, Verdict
+from metrics.status.board import Board
+from metrics.status.page import EVENT_HEADERS, html, page_headers
+from metrics.status.stream import Stream, Streams, TooManyStreamsError
 
 _log = logging.getLogger("streamfit.metrics")
 
@@ -30,11 +34,14 @@ class Answer:
         All but the length.
     body : bytes
         Goes out, except to HEAD.
+    stream : Stream or None
+        What goes out instead, as long as the client listens.
     """
 
     status: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    stream: Stream | None = None
 
 
 class MetricsPage:
@@ -90,27 +97,45 @@ class Pages:
         What `/metrics` shows.
     health : Health
         What `/livez`, `/readyz` and `/startupz` tell.
+    board : Board
+        What the status page at `/` shows, fed by `/events`.
     clock : callable
         Gives seconds by the clock of the heartbeats.
     """
 
     def __init__(
-        self, registry: CollectorRegistry, health: Health, clock: Callable[[], float]
+        self,
+        registry: CollectorRegistry,
+        health: Health,
+        board: Board,
+        clock: Callable[[], float],
     ) -> None:
+        page = html()
+        status = Answer("200 OK", page_headers(page), page)
+        self._streams = Streams(lambda seen: board.status(seen, health.ready(clock())))
         self._pages: dict[str, Callable[[WSGIEnvironment], Answer]] = {
+            "/": lambda _: status,
+            "/events": self._events,
             "/metrics": MetricsPage(registry, clock),
             "/livez": lambda _: _verdict(health.live(clock())),
             "/readyz": lambda _: _verdict(health.ready(clock())),
             "/startupz": lambda _: _verdict(health.started()),
         }
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+    def close(self) -> None:
+        """End the streams of events."""
+        self._streams.close()
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         try:
             answer = self._answer(environ)
         except Exception:  # noqa: BLE001 a page that fails is an answer too, and is logged
             _log.exception("no answer for %r", environ["PATH_INFO"])
             answer = _line("500 Internal Server Error", "failed; the log tells why")
+        if answer.stream is not None:
+            start_response(answer.status, list(answer.headers))
+            return answer.stream
         length = ("Content-Length", str(len(answer.body)))
         start_response(answer.status, [*answer.headers, length])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [answer.body]
@@ -122,6 +147,21 @@ class Pages:
         if page is None:
             return _line("404 Not Found", f"no such page; there are {', '.join(self._pages)}")
         return page(environ)
+
+    def _events(self, environ: WSGIEnvironment) -> Answer:
+        if environ["REQUEST_METHOD"] == "HEAD":
+            return Answer("200 OK", EVENT_HEADERS, b"")
+        try:
+            stream = self._streams.open(_partition(environ.get("QUERY_STRING", "")))
+        except TooManyStreamsError:
+            return _line("503 Service Unavailable", "too many status pages are open; close one")
+        return Answer("200 OK", EVENT_HEADERS, b"", stream)
+
+
+def _partition(query: str) -> int | None:
+    """Give the partition that is asked for; nonsense asks for none."""
+    asked = parse_qs(query).get("partition", [""])[0]
+    return int(asked) if asked.isdecimal() and len(asked) < 10 else None
 
 
 def _verdict(verdict: Verdict) -> Answer:

@@ -82,6 +82,11 @@ class ScoreSeries:
         self._scored.rebase()
         self._correct.rebase()
 
+    def clear(self) -> None:
+        """Show no score at all, and count anew from the next ones on."""
+        self.rebase()
+        self._show({}, {})
+
     def remove(self) -> None:
         """Let the series of the scores end; the counters stay as they are."""
         for gauge, labels in self._labels:

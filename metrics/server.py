@@ -1,22 +1,22 @@
 """A small threaded HTTP server for the pages. What they say is in `metrics.pages`."""
 
+import io
 import logging
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Callable
 from socketserver import TCPServer, ThreadingMixIn
-from typing import Any
+from typing import Any, TextIO
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from prometheus_client import CollectorRegistry
-
-from metrics.health import Health
 from metrics.pages import Pages
+from metrics.tls import Tls
 
 _log = logging.getLogger("streamfit.metrics")
 
-# A whole request must be there within this time, and the whole answer taken.
+# A whole request must be there within this time, and each part of the answer taken.
 CLIENT_TIMEOUT_S = 5.0
 _POLL_S = 0.1
 
@@ -41,33 +41,34 @@ class MetricsPortError(Exception):
 
 
 class MetricsServer:
-    """Serves `/metrics`, `/livez`, `/readyz` and `/startupz` from threads of its own.
+    """Serves the pages from threads of its own.
 
     Parameters
     ----------
-    registry : CollectorRegistry
-        What `/metrics` shows.
-    health : Health
-        What the others tell.
+    pages : Pages
+        What is answered.
     host : str
         Name or address to listen on, IPv4 or IPv6.
     port : int
         Number of the port; 0 takes any that is free.
     clock : callable
-        Gives seconds that never go back, by the clock of the heartbeats.
+        Gives seconds that never go back.
+    tls : Tls, optional
+        Makes connections secure; without it they are not.
     """
 
     def __init__(
         self,
-        registry: CollectorRegistry,
-        health: Health,
+        pages: Pages,
         host: str,
         port: int,
         clock: Callable[[], float],
+        tls: Tls | None = None,
     ) -> None:
-        self._pages = Pages(registry, health, clock)
+        self._pages = pages
         self._host, self._asked_port = host, port
         self._clock = clock
+        self._tls = tls
         self._running: tuple[_Server, threading.Thread] | None = None
 
     @property
@@ -84,7 +85,7 @@ class MetricsServer:
             If the port is taken, or the host is not one of this machine.
         """
         try:
-            server = _Server(self._host, self._asked_port, self._clock)
+            server = _Server(self._host, self._asked_port, self._clock, self._tls)
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise MetricsPortError(self._host, self._asked_port, reason) from error
@@ -97,6 +98,7 @@ class MetricsServer:
 
     def close(self) -> None:
         """Stop serving. Waits for no client; closing twice, or before a start, does no harm."""
+        self._pages.close()
         if self._running is None:
             return
         server, thread = self._running
@@ -107,14 +109,18 @@ class MetricsServer:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """One thread per request, so that a slow client holds up nobody else."""
+    """One thread per connection, so that a slow client holds up nobody else."""
 
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, host: str, port: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, host: str, port: int, clock: Callable[[], float], tls: Tls | None = None
+    ) -> None:
         self._clock = clock
+        self._tls = tls
         self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
         self._reading: dict[socket.socket, float] = {}
         self.address_family, address = _address(host, port)
         super().__init__(address, _Handler)
@@ -126,15 +132,36 @@ class _Server(ThreadingMixIn, WSGIServer):
         self.server_name, self.server_port = str(host), port
         self.setup_environ()
 
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Take a connection; nothing is said yet, so that a silent client holds up nobody."""
+        connection, address = super().get_request()
+        if self._tls is None:
+            return connection, address
+        try:
+            return self._tls.wrap(connection), address
+        except OSError:
+            connection.close()
+            raise
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start the time that a client has for its request, and a thread for it."""
         with self._lock:
+            self._open.add(request)
             self._reading[request] = self._clock()
         super().process_request(request, client_address)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Shake hands, in the thread of the connection; then read the request and answer it."""
+        if isinstance(request, ssl.SSLSocket):
+            request.settimeout(_Handler.timeout)
+            request.do_handshake()
+        super().finish_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         """Forget a connection before it is closed."""
         self.end_reading(request)
+        with self._lock:
+            self._open.discard(request)
         super().shutdown_request(request)
 
     def end_reading(self, connection: socket.socket) -> None:
@@ -152,9 +179,11 @@ class _Server(ThreadingMixIn, WSGIServer):
             self._end_those_since(self._clock() - CLIENT_TIMEOUT_S)
 
     def server_close(self) -> None:
-        """Stop listening, and end the connections that wait for a request."""
+        """Stop listening, and end all connections: their threads are not waited for."""
         super().server_close()
-        self._end_those_since(float("inf"))
+        with self._lock:
+            for connection in self._open:
+                _end(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Log what broke a request off; a client that went away is nothing special."""
@@ -183,13 +212,18 @@ class _Handler(WSGIRequestHandler):
         finally:
             self.server.end_reading(self.connection)
 
+    def get_stderr(self) -> TextIO:
+        """Take what is said of an answer that nobody took: pages log their own errors."""
+        return io.StringIO()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 the name that it overrides
         """Log nothing: a scrape or a probe every few seconds is no news."""
 
 
 def _end(connection: socket.socket) -> None:
     try:
-        connection.shutdown(socket.SHUT_RDWR)
+        # That of the plain socket: TLS's own forgets a state that the other thread still uses.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError as error:  # it has gone by itself in the meantime
         _log.debug("connection already gone: %s", error)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from learners.events import EventBatch, Predictions
+from learners.events import EventBatch, Headers, Predictions
 
 # A partition that the key chooses.
 BY_KEY = -1
@@ -29,11 +29,14 @@ class PredictionRecords:
         The predictions as JSON.
     partitions : sequence of int
         Where each goes; `BY_KEY` where its key decides.
+    headers : sequence of list of (str, str or bytes or None), or None
+        Of each; None where none has any, which is a third cheaper to hand over.
     """
 
     keys: Sequence[bytes | None]
     values: Sequence[bytes]
     partitions: Sequence[int]
+    headers: Sequence[Headers] | None = None
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "PredictionRecords":
@@ -43,6 +46,10 @@ class PredictionRecords:
 
     def __iter__(self) -> Iterator[Record]:
         return zip(self.keys, self.values, self.partitions, strict=True)
+
+    def with_headers(self) -> Iterator[tuple[bytes | None, bytes, int, Headers]]:
+        """Give each record with its headers behind it; only where there are headers."""
+        return zip(self.keys, self.values, self.partitions, self.headers or (), strict=True)
 
     def runs(self) -> Iterator[tuple[int, slice]]:
         """Give runs of records that go to the same partition, in order."""
@@ -94,8 +101,13 @@ class PredictionEncoder:
         self._partitions = partitions
         self._encode = msgspec.json.Encoder().encode
 
-    def encode(self, batch: EventBatch, predictions: Predictions) -> PredictionRecords:
-        """Give one record for each event, in order.
+    def encode(
+        self,
+        batch: EventBatch,
+        predictions: Predictions,
+        headers: Sequence[Headers] | None = None,
+    ) -> PredictionRecords:
+        """Give one record for each event, in order, with its headers if there are any.
 
         An event without a key goes to its source partition modulo the number of output
         partitions, so that events of one source partition stay in order.
@@ -116,7 +128,10 @@ class PredictionEncoder:
             batch.offsets.tolist(),
         )
         return PredictionRecords(
-            batch.keys, list(map(self._encode, rows)), self._partitions_of(batch.keys, sources)
+            batch.keys,
+            list(map(self._encode, rows)),
+            self._partitions_of(batch.keys, sources),
+            headers,
         )
 
     def _partitions_of(self, keys: Sequence[bytes | None], sources: Sequence[int]) -> Sequence[int]:

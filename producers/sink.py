@@ -88,18 +88,25 @@ class KafkaSink:
     def predictions(self, records: PredictionRecords) -> list[int]:
         """Hand over predictions."""
         self._begin()
+        refused = self._in_runs(records) if records.headers is None else self._singly(records)
+        self._producer.poll(0)
+        return refused
+
+    def _in_runs(self, records: PredictionRecords) -> list[int]:
         refused: list[int] = []
         # A call for each run of one partition, since the client passes over one that a message
         # names; and runs, no groups, so that all stay in the order in which they are given.
         for partition, rows in records.runs():
-            messages: list[dict[str, Any]] = [
-                {"key": key, "value": value}
-                for key, value in zip(records.keys[rows], records.values[rows], strict=True)
-            ]
+            messages = _messages(records, rows)
             too_large = self._produce_all(self._outputs.predictions, partition, messages)
             refused += [rows.start + at for at in too_large]
-        self._producer.poll(0)
         return refused
+
+    def _singly(self, records: PredictionRecords) -> list[int]:
+        """Hand records over one by one, since the client passes over the headers of a batch."""
+        topic = self._outputs.predictions
+        sent = [self._produce(topic, *record) for record in records.with_headers()]
+        return [position for position, is_sent in enumerate(sent) if not is_sent]
 
     def dead_letters(self, letters: Iterable[DeadLetter]) -> int:
         """Hand over dead letters."""
@@ -206,6 +213,13 @@ class KafkaSink:
                 f"{QUEUE_TIMEOUT_S:g} s; is Kafka up?"
             )
         return full_since
+
+
+def _messages(records: PredictionRecords, rows: slice) -> list[dict[str, Any]]:
+    return [
+        {"key": key, "value": value}
+        for key, value in zip(records.keys[rows], records.values[rows], strict=True)
+    ]
 
 
 def _done(topic: str, messages: list[dict[str, Any]]) -> int:

@@ -93,6 +93,7 @@ class TransactionalSink(KafkaSink):
         self._open = False
         self._asking = Asking()
         self._reach = reach
+        self._id = transaction.id
         ours = {
             "transactional.id": transaction.id,
             "transaction.timeout.ms": round(transaction.timeout_s * 1000),
@@ -182,7 +183,15 @@ class TransactionalSink(KafkaSink):
         except KafkaException as exception:
             error = exception.args[0]
             raise TransactionError(
-                f"transaction: {error.str()}",
+                self._told(error),
                 definite=error.code() in DEFINITE,
                 fenced=error.code() in _FENCED or error.code() in _LOST,
             ) from None
+
+    def _told(self, error: KafkaError) -> str:
+        if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            return (
+                f"output.delivery = 'exactly_once': this login may not use the transactional id "
+                f"{self._id!r}; grant WRITE and DESCRIBE on it"
+            )
+        return f"transaction: {error.str()}"

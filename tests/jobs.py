@@ -227,7 +227,7 @@ class Running:
         while time.monotonic() < deadline:
             for line in self.log.read_text().splitlines():
                 if "metrics on " in line:
-                    found: str = json.loads(line)["event"].rpartition("metrics on ")[2]
+                    found: str = json.loads(line)["message"].rpartition("metrics on ")[2]
                     return found.removesuffix("/metrics")
             time.sleep(0.02)
         raise TimeoutError(self.log.read_text())

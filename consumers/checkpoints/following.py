@@ -11,6 +11,7 @@ from consumers.checkpoints.retrieval import Retrieval, Whole
 from consumers.checkpoints.series import Checkpoints
 from consumers.errors import OffsetsLostError
 from consumers.kafka.edges import Edges
+from metrics.events import OFFSETS_RESET
 
 _log = logging.getLogger("streamfit.recovery")
 ANEW = "choose another input.group to begin anew"
@@ -55,7 +56,12 @@ class Following:
         """
         if self._on_reset == "fail":
             raise stopped(str(reason))
-        _log.warning("%s; going on, as learning.on_reset = %r says", reason, self._on_reset)
+        _log.warning(
+            "%s; going on, as learning.on_reset = %r says",
+            reason,
+            self._on_reset,
+            extra=OFFSETS_RESET(on_reset=self._on_reset),
+        )
         newest = claims.newest
         whole = self._retrieval.committed(newest) if newest else self._retrieval.newest()
         if self._on_reset == "follow_checkpoint":

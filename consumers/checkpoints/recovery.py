@@ -17,6 +17,7 @@ from consumers.checkpoints.retrieval import Retrieval, Whole
 from consumers.checkpoints.series import Checkpoints, Lineage
 from consumers.kafka.edges import Edges, without_gaps
 from consumers.kafka.source import Committed, Positions
+from metrics.events import OFFSETS_RESET, RECORDS_REDONE, TOPIC_ID_UNKNOWN
 
 _log = logging.getLogger("streamfit.recovery")
 
@@ -138,7 +139,10 @@ class Recovery:
             return None, {partition: edges.begin(partition) for partition in claims.committed}
         whole = retrieval.committed(claims.newest)
         if claims.topic_id is None:
-            _log.info("the broker does not tell the topic's id: one made anew may go unnoticed")
+            _log.info(
+                "the broker does not tell the topic's id: one made anew may go unnoticed",
+                extra=TOPIC_ID_UNKNOWN(),
+            )
         manifests = {whole.pointer: whole.manifest}
         check(claims, whole, Ancestry(self._checkpoints, whole.line, manifests))
         return whole, own_offsets(claims, whole, edges)
@@ -160,7 +164,11 @@ class Recovery:
         told = f"{told}: the topic was truncated or made anew"
         if self._policies.on_reset == "fail":
             raise stopped(told)
-        _log.warning("%s; going on at the end (learning.on_reset)", told)
+        _log.warning(
+            "%s; going on at the end (learning.on_reset)",
+            told,
+            extra=OFFSETS_RESET(on_reset=self._policies.on_reset, partitions=sorted(beyond)),
+        )
         return {p: min(offset, edges.bounds(p)[1]) for p, offset in wanted.items()}
 
 
@@ -174,4 +182,7 @@ def _tell_what_is_redone(claims: Claims, whole: Whole, next_offsets: Mapping[int
         whole.line[0].key,
         whole.pointer.key,
         redone,
+        extra=RECORDS_REDONE(
+            records=redone, epoch=whole.pointer.epoch, checkpoint=whole.pointer.key
+        ),
     )

@@ -12,6 +12,7 @@ from consumers.checkpoints.checkpoint import Content, Manifest
 from consumers.checkpoints.pointer import Pointer
 from consumers.checkpoints.series import Checkpoints, epoch_of
 from consumers.errors import DamagedCheckpointError
+from metrics.events import CHECKPOINT_PASSED_OVER
 
 _log = logging.getLogger("streamfit.recovery")
 
@@ -156,7 +157,7 @@ class Retrieval:
     def _stop_or_warn(self, error: DamagedCheckpointError) -> None:
         if self._on_damaged == "fail":
             raise error
-        _log.warning("%s: looking for the one before it", error)
+        _log.warning("%s: looking for the one before it", error, extra=CHECKPOINT_PASSED_OVER())
 
 
 def _learned(whole: Whole) -> int:

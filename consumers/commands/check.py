@@ -2,18 +2,33 @@
 
 import logging
 import sys
+from typing import Annotated
 
 import msgspec
 import typer
 
 from consumers.commands.options import AsJson, File, Overrides
+from consumers.config.shown import shown
 from consumers.settings import load
 from consumers.views import logs
 
+Print = Annotated[
+    bool,
+    typer.Option(
+        "--print", help="Print all settings as they hold, secrets masked, as JSON; look no further."
+    ),
+]
 
-def check(file: File, overrides: Overrides = None, *, as_json: AsJson = False) -> None:
+
+def check(
+    file: File, overrides: Overrides = None, *, as_json: AsJson = False, print_: Print = False
+) -> None:
     """Look at the settings, then connect: topics, a sample event, outputs, the store."""
     settings = load(file, overrides or ())
+    if print_:
+        text = msgspec.json.format(msgspec.json.encode(shown(settings)), indent=2)
+        sys.stdout.write(text.decode() + "\n")
+        return
     logs.configure(logging.CRITICAL)  # what librdkafka would say is in the findings
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
     from consumers.checks import findings  # noqa: PLC0415

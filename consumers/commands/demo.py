@@ -62,7 +62,7 @@ def demo(
         monitor = stack.enter_context(monitoring(settings, run.observers))
         runner = stack.enter_context(open_runner(settings, monitor.observer, _REPORT_S))
         wish.stops(runner.stop)
-        with run.showing(runner, monitor.url):
+        with run.showing(runner, monitor.page):
             runner.run(monitor.beat)
     run.check()
     if plot is not None:

@@ -58,7 +58,7 @@ class DemoRun:
         self._keep = keep
         self._told = told
         self._runner: Runner | None = None
-        self._metrics_url = ""
+        self._page = ""
         self._total = options.total
         self._began = time.monotonic()
         self._ended: float | None = None
@@ -69,9 +69,9 @@ class DemoRun:
         return self.history, self._countdown
 
     @contextmanager
-    def showing(self, runner: Runner, metrics_url: str) -> Iterator[None]:
+    def showing(self, runner: Runner, page: str) -> Iterator[None]:
         """Show the run while the block runs, and its summary after it."""
-        self._runner, self._metrics_url = runner, metrics_url
+        self._runner, self._page = runner, page
         try:
             with self._view:
                 yield
@@ -113,7 +113,8 @@ class DemoRun:
         if self._keep:
             self._view.stop()
             self._show_summary()
-            self._console.print(f"metrics: {self._metrics_url}  (Ctrl-C ends)")
+            told = f"status page: {self._page}  metrics: {self._page}metrics  (Ctrl-C ends)"
+            self._console.print(told)
 
     def _stop(self) -> None:
         if self._runner is not None:

@@ -15,6 +15,7 @@ from rich.console import Console
 from consumers.commands.produce_progress import ReplayProgress
 from consumers.commands.produce_target import Target, TargetOptions, choose_columns, find_target
 from consumers.errors import KafkaUnreachableError, SettingsError
+from consumers.kafka.cluster import Cluster
 from producers.datasets import Dataset, DatasetError, open_dataset
 from producers.mapping import ColumnMapping, Record, encode_rows
 from producers.replay import Replay, Replayed, ReplayError, ReplayOptions, open_producer
@@ -146,6 +147,7 @@ def _send(dataset: Dataset, mapping: ColumnMapping, target: Target, sending: Sen
 
 
 def _connect(target: Target, partitions: int | None) -> tuple[Producer, Topic]:
+    Cluster(target.config).partitions()  # tells best why Kafka does not let us in
     errors = LastError()
     try:
         producer = open_producer(target.config, errors)

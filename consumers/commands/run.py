@@ -9,6 +9,8 @@ from consumers.loop.signals import StopWish
 from consumers.settings import Settings, load
 from consumers.views import logs
 from consumers.views.narrator import Narrator
+from consumers.views.resident import resident_bytes
+from metrics.events import STARTING, STOPPED
 
 _log = logging.getLogger("streamfit.run")
 # New objects between two looks of the garbage collector. By default it looks at each batch several
@@ -27,24 +29,37 @@ def run(file: File, overrides: Overrides = None) -> None:
 
 
 def _run(settings: Settings, wish: StopWish) -> None:
-    logs.configure()
+    logs.configure(settings.log.number, as_json=settings.log.as_json, context=_context(settings))
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
     from consumers.connecting import open_runner  # noqa: PLC0415
     from consumers.monitoring import monitoring  # noqa: PLC0415
+    from consumers.tracing import tracing  # noqa: PLC0415
 
-    narrator = Narrator(time.monotonic)
+    narrator = Narrator(time.monotonic, resident_bytes)
     with (
-        monitoring(settings, [narrator]) as monitor,
-        open_runner(settings, monitor.observer) as runner,
+        tracing(settings) as traces,
+        monitoring(settings, [narrator, *traces.observers]) as monitor,
+        open_runner(
+            settings, monitor.observer, tracing=traces.batches, waits_for=monitor.waits_for
+        ) as runner,
     ):
         _log.info(
-            "starting: topic %s, group %s, metrics on %s",
+            "starting: topic %s, group %s, status page on %s, metrics on %s",
             settings.input.topic,
             settings.input.group,
+            monitor.page,
             monitor.url,
+            extra=STARTING(url=monitor.url),
         )
         gc.freeze()  # what is there now stays: no need to look at it again
         gc.set_threshold(COLLECT_EVERY)
         wish.stops(runner.stop)
         runner.run(monitor.beat)
-    _log.info("stopped; everything learned is committed")
+    _log.info("stopped; everything learned is committed", extra=STOPPED())
+
+
+def _context(settings: Settings) -> dict[str, str]:
+    """Give what every line of the log tells: whose it is."""
+    told = {"group": settings.input.group, "topic": settings.input.topic}
+    instance = settings.input.instance
+    return told if instance is None else {**told, "instance": instance}

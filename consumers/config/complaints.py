@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from consumers.config.passthrough import is_secret
+from consumers.config.shown import without_credentials
 
 _MAX_SHOWN = 60
 # Names that pydantic puts into the place of an error for the kinds a value may have.
@@ -98,7 +99,7 @@ def _message(details: Sequence[ErrorDetails]) -> str:
 
 
 def _shown(key: str, value: Any) -> str:
-    text = repr(value)
+    text = repr(without_credentials(value) if isinstance(value, str) else value)
     # A whole table in a wrong place may hold a password, and so may what should be a table.
     if isinstance(value, dict):
         return ""

@@ -49,6 +49,10 @@ class DriftSection(BaseModel):
     detector: Annotated[list[str] | str, BeforeValidator(_as_list), AfterValidator(_known)] = [
         DEFAULT
     ]
+    """One detector of River, several, or `"none"`: `adwin`, `ddm`, `eddm`, `hddm_a`, `hddm_w` or
+    `page_hinkley`. They watch the errors of the model; an alarm is logged and counted, and changes
+    nothing.
+    """
 
     @property
     def names(self) -> list[str]:

@@ -26,7 +26,10 @@ REFUSED = {
     "enable.partition.eof": "the lag behind transactions is told by it",
     "allow.auto.create.topics": "a mistyped topic must not come into being",
 }
-SECRET = ("password", "secret", "token", "key.pem", "sasl.oauthbearer.config", "sasl.jaas.config")
+SECRET = (
+    *("password", "passphrase", "secret", "token", "key.pem"),
+    *("sasl.oauthbearer.config", "sasl.jaas.config"),
+)
 
 
 class FromFile(BaseModel):

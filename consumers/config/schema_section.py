@@ -12,7 +12,9 @@ class FeatureTable(Section):
     """A feature that says what kind it is."""
 
     name: FieldName
+    """The field."""
     kind: Literal["number", "category", "text"] = "number"
+    """A number, or what is hashed: a category as a whole, text word by word."""
 
 
 def _all_alike(classes: list[int | str]) -> list[int | str]:
@@ -33,13 +35,26 @@ class SchemaSection(Section):
     """What an event looks like."""
 
     id: FieldName | None = None
+    """Field of the id; left out: `topic/partition/offset`."""
     time: FieldName | None = None
+    """Field of the time, ms since 1970, UTC; left out: the record's timestamp."""
     label: FieldName | None = None
+    """Field of the label. An event without one, or with null, is predicted and not learned."""
     features_in: Annotated[str, AfterValidator(no_quotes)] = "features"
+    """Field of the object or array that holds the features; `""`: they stand beside the other
+    fields.
+    """
     features: Annotated[list[FieldName | FeatureTable], Field(min_length=1)]
+    """Features, in the order of the columns: a name for a number, else `{ name = "city", kind =
+    "category" }`, or `kind = "text"`.
+    """
     # A model has as many weights for each class; beyond, one model alone takes gigabytes.
     hashed_features: Annotated[Int, Field(ge=2, le=2**24), AfterValidator(_power_of_two)] = 2**18
+    """Columns that categories and words are hashed to; a power of two. Without effect where all
+    features are numbers.
+    """
     classes: Annotated[list[StrictInt | StrictStr], AfterValidator(_all_alike)] | None = None
+    """All classes, numbers or text; left out for regression."""
 
     @model_validator(mode="after")
     def _fields_are_told_apart(self) -> "SchemaSection":

@@ -1,6 +1,7 @@
 """The tables of the settings file, each key with its bounds and default.
 
-That of the schema stands in `schema_section`, that of drift in `drift_section`.
+That of the schema stands in `schema_section`, that of drift in `drift_section`, that of metrics
+in `metrics_section`.
 """
 
 import re
@@ -65,7 +66,11 @@ class KafkaSection(Section):
     """How to reach Kafka."""
 
     bootstrap_servers: Name
+    """Brokers to begin with, as `host:port` with commas between."""
     librdkafka: Options = {}
+    """Any option of librdkafka by its own name. Those that the guarantees rest on are refused. A
+    value may be `{ file = "/run/secrets/password" }`, which is read when a client is made.
+    """
 
     def client_config(self) -> dict[str, str | int | float | bool]:
         """Options of any client of this cluster."""
@@ -76,10 +81,19 @@ class InputSection(Section):
     """Where events come from."""
 
     topic: Topic
+    """Topic of the events."""
     group: Name
+    """Consumer group. Offsets and checkpoints belong to it: another group is another model."""
     start: Literal["earliest", "latest"] = "earliest"
+    """Where a model begins that has neither committed offsets nor checkpoints."""
     instance: Name | None = None
+    """Fixed name of this replica. Kafka keeps its place for the session timeout, so a restart
+    rejoins at once, and a standby waits as long.
+    """
     format: Literal["json", "json_array", "msgpack", "float64"] = "json"
+    """How events are written: an object, an array in the order of the schema, the object in
+    MessagePack, or packed little-endian numbers.
+    """
 
 
 class StepSection(BaseModel):
@@ -88,6 +102,9 @@ class StepSection(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     use: Name
+    """Name of a scikit-learn class that has `partial_fit`. Every other key of the table is a
+    parameter of it, by scikit-learn's name; `"none"` stands for None.
+    """
 
     @property
     def params(self) -> dict[str, Any]:
@@ -99,6 +116,7 @@ class ModelSection(Section):
     """The pipeline."""
 
     steps: Annotated[list[StepSection], Field(min_length=1)]
+    """The steps in order, each a table `[[model.steps]]`."""
 
 
 class LearningSection(Section):
@@ -107,34 +125,60 @@ class LearningSection(Section):
     scope: Annotated[
         Literal["global", "partition", "merged"], only_built("global", "partition")
     ] = "global"
+    """One model of all partitions, or a model for each partition."""
     stride: Annotated[Int, Field(ge=1)] = 1
+    """Labelled events between two updates of the model. 1 is exact; more is faster on the general
+    path, and less right.
+    """
     max_batch: Annotated[Int, Field(ge=1, le=100_000)] = 2048
+    """Most records of one read. It changes no result, only speed and memory."""
     max_abs: Annotated[Float, Field(gt=0, le=1e300)] = 1e15
+    """Features larger than this, either sign, make a record a dead letter."""
     max_weight: Annotated[Float, Field(gt=0, le=1e300)] = 1e12
+    """An event that drives a weight beyond this, either sign, is undone and becomes a dead letter.
+    """
     on_reset: Literal["fail", "follow_kafka", "follow_checkpoint"] = "fail"
+    """Offsets and checkpoints do not belong together: stop; keep the model and read from Kafka's
+    offsets on; or from the checkpoint's own.
+    """
     on_gap: Literal["fail", "skip"] = "fail"
+    """Records were removed before they were read: stop, or go on behind them and count them."""
     on_damaged: Literal["fail", "previous"] = "fail"
+    """The committed checkpoint is missing or damaged: stop, or go on at the one before it."""
     on_unknown_label: Literal["dead_letter", "unlabelled"] = "dead_letter"
+    """A label that `schema.classes` does not name: refuse the record, or predict it and do not
+    learn it.
+    """
 
 
 class LimitsSection(Section):
     """When to stop rather than go on."""
 
     dead_letter_window: Annotated[Int, Field(ge=1, le=1_000_000)] = 10_000
+    """Records over which `dead_letter_count` counts."""
     dead_letter_count: Annotated[Int, Field(ge=0)] = 500
+    """More dead letters than this among the last `dead_letter_window` records stop the run."""
     dead_letter_run: Annotated[Int, Field(ge=1)] = 100
+    """So many dead letters in a row stop the run."""
     max_value_bytes: Annotated[Int, Field(ge=1)] = 1_000_000
+    """Larger values are dead letters, and are not parsed."""
     max_uncheckpointed: Annotated[Int, Field(ge=1)] = 1_000_000
+    """Records learned while the store is away; then reading waits for it."""
     max_memory: Annotated[int, BeforeValidator(parse_size), Field(ge=LEAST_MEMORY)] = 400_000_000
+    """Bounds what the clients fetch ahead and keep until it is acknowledged. Models come on top."""
     stall_after: Duration = timedelta(seconds=60)
+    """A partition that lags and stands still for so long turns `/readyz` red."""
 
 
 class OutputSection(Section):
     """Where predictions and dead letters go."""
 
     topic: Topic
+    """Topic of the predictions."""
     dead_letter_topic: Topic | None = None
+    """Topic of the dead letters; left out: the input topic with `.dlq` behind it."""
     delivery: Literal["at_least_once", "exactly_once"] = "at_least_once"
+    """Whether predictions may repeat after a fault, or are one transaction with the offsets."""
 
 
 def _an_address(store: str) -> str:
@@ -149,13 +193,14 @@ class CheckpointSection(Section):
     """Where and how often checkpoints are written."""
 
     store: Annotated[str, AfterValidator(_an_address)]
+    """Where checkpoints are kept: `file:///folder`, `s3://bucket/folder`, or what else fsspec
+    knows.
+    """
     every: Duration = timedelta(seconds=1)
+    """Length of an epoch: how often model and offsets become permanent. At most `3m` under
+    `exactly_once`.
+    """
     keep: Annotated[Int, Field(ge=1)] = 5
+    """Checkpoints of the lineage that are kept: how far `models rollback` can go back."""
     max_bytes: Annotated[Int, Field(ge=1)] = 2**30
-
-
-class MetricsSection(Section):
-    """Where metrics and health are served."""
-
-    host: Name = "127.0.0.1"
-    port: Annotated[Int, Field(ge=0, le=65_535)] = 9108
+    """No larger checkpoint is read or written."""

@@ -74,7 +74,19 @@ store = "file:///var/lib/streamfit"   # or s3://bucket/folder, gs://, az://: by 
 
 [metrics]
 # host = "127.0.0.1"
-# port = 9108
+# port = 9108                         # the status page is at /, metrics at /metrics
+# tls_certificate = "/etc/streamfit/tls.crt"  # left out: plain HTTP; read again when renewed
+# tls_key = "/etc/streamfit/tls.key"  # left out: it stands in the file of the certificate
+# tls_client_ca = "/etc/streamfit/clients.crt"  # clients must have a certificate of these
+
+[log]                                 # on standard error
+# level = "info"                      # or "debug", "warning", "error"
+# format = "auto"                     # sentences on a terminal, JSON elsewhere; or "json", "text"
+
+[tracing]                             # OpenTelemetry; takes `pip install "streamfit[otel]"`
+# endpoint = "http://localhost:4318"  # the collector's OTLP over HTTP; left out: no traces
+# ratio = 1.0                         # share of the batches that are traced
+# headers = false                     # true: predictions carry the traceparent of their event
 
 [limits]                              # too many dead letters stop the consumer
 # dead_letter_window = 10000

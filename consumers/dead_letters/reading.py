@@ -18,6 +18,7 @@ from consumers.dead_letters.letters import Letter, Position, Stored
 from consumers.errors import KafkaUnreachableError
 from consumers.kafka.config import consumer_config
 from consumers.kafka.failures import Complaints
+from metrics.events import OFFSETS_OF_TIME_UNKNOWN
 
 _log = logging.getLogger("streamfit.dead_letters")
 TIMEOUT_S = 10.0
@@ -138,7 +139,11 @@ class DeadLetterTopic:
         try:
             found = self._consumer.offsets_for_times(asked, timeout=TIMEOUT_S)
         except KafkaException as error:
-            _log.info("offsets of a time are not told: %s", error)
+            _log.info(
+                "offsets of a time are not told: %s",
+                error,
+                extra=OFFSETS_OF_TIME_UNKNOWN(topic=self._topic),
+            )
             return {}
         # Nothing that late: the end, which the bounds cut it to.
         return {

@@ -1,10 +1,11 @@
 """What a Kafka cluster says of its topics: asked once at the start, and by `check`."""
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # all of them are public
     AclOperation,
     AdminClient,
@@ -15,9 +16,18 @@ from consumers.errors import KafkaUnreachableError, SettingsError
 from consumers.kafka.config import producer_config
 from consumers.kafka.failures import Complaints
 from consumers.kafka.membership import Coordinator
+from consumers.kafka.refusals import why_refused
+from metrics.events import TOPIC_NOT_DESCRIBED
 
 _log = logging.getLogger("streamfit.cluster")
 TIMEOUT_S = 8.0
+# While it asks, the client tells nobody why it gets no answer: so it asks in short turns.
+TURN_S = 1.0
+NAP_S = 0.1
+# After this without an answer, and without a reason, it is asked at the port itself.
+PATIENCE_S = 2.0
+# A broker that is starting, or a proxy before it, hangs up as one does that wants another protocol.
+GUESS_S = 5.0
 DEFAULT_MAX_BYTES = 1_048_588
 # The embedded broker's cluster id begins so. It knows no admin calls, and says so only by silence.
 _MOCK = "mockCluster"
@@ -38,7 +48,6 @@ class Cluster:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._address = config["bootstrap.servers"]
         self._complaints = Complaints("")
         self.embedded = False
         self._options: dict[str, Any] = {**producer_config(config), "error_cb": self._complaints}
@@ -57,15 +66,7 @@ class Cluster:
         KafkaUnreachableError
             If no broker answers.
         """
-        try:
-            found = self._admin.list_topics(timeout=TIMEOUT_S)
-        except KafkaException as error:
-            self._admin.poll(0)  # hands over why
-            why = self._complaints.last or error.args[0].str()
-            raise KafkaUnreachableError(
-                f"kafka.bootstrap_servers = {self._address!r}: no answer from Kafka ({why}); "
-                "is the broker up, are address and login right?"
-            ) from None
+        found = _metadata(self._admin, self._options, self._complaints)
         self.embedded = str(found.cluster_id).startswith(_MOCK)
         return {name: len(topic.partitions) for name, topic in found.topics.items()}
 
@@ -80,18 +81,28 @@ class Cluster:
         Raises
         ------
         KafkaUnreachableError
-            If one of them is not there.
+            If one of them is not there, or this login may not see it.
         """
         there = self.partitions()
-        missing = [
-            f"{key} = {topic!r}: no such topic; create it, for example with "
-            f"`kafka-topics.sh --create --topic {topic} --partitions 1`"
-            for key, topic in wanted.items()
-            if topic not in there
-        ]
+        missing = [self.missing(key, topic) for key, topic in wanted.items() if topic not in there]
         if missing:
             raise KafkaUnreachableError("\n".join(missing))
         return {topic: there[topic] for topic in wanted.values()}
+
+    def missing(self, key: str, topic: str) -> str:
+        """Give the line for a topic that was not told: there is none, or it is hidden from us."""
+        right = "READ" if key.startswith("input.") else "WRITE"
+        try:
+            self._asked(topic)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                return f"{key} = {topic!r}: this login may not see it; grant {right} on the topic"
+        except TimeoutError:
+            pass
+        return (
+            f"{key} = {topic!r}: no such topic; create it, for example with "
+            f"`kafka-topics.sh --create --topic {topic} --partitions 1`"
+        )
 
     def topic_id(self, topic: str) -> str | None:
         """Give the id of a topic; None where the broker cannot tell it."""
@@ -100,10 +111,17 @@ class Cluster:
 
     def may_write(self, topic: str) -> bool | None:
         """Tell whether this login may write to a topic; None where the broker cannot tell."""
+        return self._may(AclOperation.WRITE, topic)
+
+    def may_read(self, topic: str) -> bool | None:
+        """Tell whether this login may read a topic; None where the broker cannot tell."""
+        return self._may(AclOperation.READ, topic)
+
+    def _may(self, operation: AclOperation, topic: str) -> bool | None:
         described = self._describe(topic)
         if described is None or not described.authorized_operations:
             return None
-        return AclOperation.WRITE in described.authorized_operations
+        return operation in described.authorized_operations
 
     def max_message_bytes(self, topic: str) -> int:
         """Give the largest record that a topic takes; Kafka's default where nobody tells."""
@@ -114,7 +132,12 @@ class Cluster:
             asked = self._admin.describe_configs([resource], request_timeout=TIMEOUT_S)
             return int(asked[resource].result(TIMEOUT_S)["max.message.bytes"].value)
         except (KafkaException, TimeoutError, KeyError, TypeError, ValueError) as error:
-            _log.info("max.message.bytes of %s is not told: %s", topic, error)
+            _log.info(
+                "max.message.bytes of %s is not told: %s",
+                topic,
+                error,
+                extra=TOPIC_NOT_DESCRIBED(topic=topic),
+            )
             return DEFAULT_MAX_BYTES
 
     def coordinator_of(self, group: str) -> Coordinator:
@@ -125,12 +148,71 @@ class Cluster:
         if self.embedded:
             return None
         try:
-            asked = self._admin.describe_topics(
-                TopicCollection([topic]),
-                include_authorized_operations=True,
-                request_timeout=TIMEOUT_S,
-            )
-            return asked[topic].result(TIMEOUT_S)
+            return self._asked(topic)
         except (KafkaException, TimeoutError) as error:
-            _log.info("topic %s cannot be described: %s", topic, error)
+            _log.info(
+                "topic %s cannot be described: %s",
+                topic,
+                error,
+                extra=TOPIC_NOT_DESCRIBED(topic=topic),
+            )
             return None
+
+    def _asked(self, topic: str) -> Any:
+        if self.embedded:
+            return None
+        asked = self._admin.describe_topics(
+            TopicCollection([topic]),
+            include_authorized_operations=True,
+            request_timeout=TIMEOUT_S,
+        )
+        return asked[topic].result(TIMEOUT_S)
+
+
+def require_rights(cluster: Cluster, wanted: Mapping[str, str]) -> None:
+    """See that this login may read the input, and write all other topics.
+
+    Parameters
+    ----------
+    cluster : Cluster
+        Tells what this login may do.
+    wanted : mapping of str to str
+        Settings key to the topic that it names.
+
+    Raises
+    ------
+    KafkaUnreachableError
+        If a right is missing.
+    """
+    problems = []
+    for key, topic in wanted.items():
+        reads = key.startswith("input.")
+        if (cluster.may_read if reads else cluster.may_write)(topic) is False:
+            verb, right = ("read", "READ") if reads else ("write to", "WRITE")
+            problems.append(
+                f"{key} = {topic!r}: this login may not {verb} it; grant {right} on the topic"
+            )
+    if problems:
+        raise KafkaUnreachableError("\n".join(problems))
+
+
+def _metadata(admin: AdminClient, options: Mapping[str, Any], complaints: Complaints) -> Any:
+    began = time.monotonic()
+    while True:
+        try:
+            return admin.list_topics(timeout=TURN_S)
+        except KafkaException as error:
+            admin.poll(0)  # hands over why
+            waited_s = time.monotonic() - began
+            if complaints.is_refusal or waited_s > PATIENCE_S:
+                may_guess = waited_s > GUESS_S
+                reason = why_refused(options, complaints.error, may_guess=may_guess)
+                if reason is not None:
+                    raise KafkaUnreachableError(reason) from None
+            if waited_s > TIMEOUT_S:
+                why, servers = complaints.last or error.args[0].str(), options["bootstrap.servers"]
+                raise KafkaUnreachableError(
+                    f"kafka.bootstrap_servers = {servers!r}: no answer from Kafka ({why}); "
+                    "is the broker up, are address and login right?"
+                ) from None
+        time.sleep(NAP_S)  # where no broker is left, the client answers at once

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from consumers.errors import OffsetsLostError
 from consumers.kafka.source import Positions
+from metrics.events import RECORDS_SKIPPED
 
 _log = logging.getLogger("streamfit.recovery")
 
@@ -81,5 +82,9 @@ def without_gaps(
             "go on without them, and give the topic a longer retention"
         )
     if gaps:
-        _log.warning("%s to the topic's retention, skipped (learning.on_gap = 'skip')", told)
+        _log.warning(
+            "%s to the topic's retention, skipped (learning.on_gap = 'skip')",
+            told,
+            extra=RECORDS_SKIPPED(records=sum(gaps.values()), partitions=sorted(gaps)),
+        )
     return {p: max(offset, edges.first(p)) for p, offset in next_offsets.items()}, gaps

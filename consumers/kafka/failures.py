@@ -1,6 +1,7 @@
 """What errors of Kafka mean for the run: wait, go back to the last commit, or end."""
 
 import logging
+import re
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -12,6 +13,7 @@ from consumers.errors import (
     PostponedError,
     StreamfitError,
 )
+from metrics.events import CONSUMER_ERROR
 from metrics.facts import RollbackReason
 
 _log = logging.getLogger("streamfit.kafka")
@@ -42,7 +44,11 @@ _NO_TOPIC = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
-    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+# No client of a running program is told so for a moment: somebody has to set something right.
+_REFUSED = {
+    KafkaError._AUTHENTICATION,  # noqa: SLF001
+    KafkaError._SSL,  # noqa: SLF001
 }
 # A coordinator that moves or starts says so for a moment; to ask again is all there is to do.
 _PASSING = {
@@ -56,6 +62,8 @@ _PASSING = {
     # A dead predecessor's transaction holds the offsets until it is ended.
     KafkaError.UNSTABLE_OFFSET_COMMIT,
 }
+# The same in the text of what librdkafka takes for a line that was cut.
+_REFUSAL = re.compile("SSL alert")
 SLOW = (
     "one read took longer than max.poll.interval.ms: make learning.max_batch smaller, or "
     "max.poll.interval.ms in [kafka.librdkafka] larger"
@@ -78,6 +86,8 @@ def ending(error: KafkaError, topic: str) -> StreamfitError | None:
         return KafkaUnreachableError(
             f"input.topic = {topic!r}: {text}; create the topic, or grant the right to read it"
         )
+    if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return KafkaUnreachableError(f"input.group: {text}; grant this login READ on the group")
     return _void(code, text)
 
 
@@ -91,6 +101,10 @@ def _void(code: int, text: str) -> EpochLostError | None:
     return None
 
 
+def _refuses(error: KafkaError) -> bool:
+    return error.code() in _REFUSED or _REFUSAL.search(error.str()) is not None
+
+
 class Complaints:
     """Remembers what a client complained of, to tell the cause when a request fails.
 
@@ -100,11 +114,23 @@ class Complaints:
     def __init__(self, topic: str) -> None:
         self._topic = topic
         self.last = ""
+        self.error: KafkaError | None = None
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether a broker refused the login or its certificate was refused: waiting won't help."""
+        return self.error is not None and _refuses(self.error)
 
     def __call__(self, error: KafkaError) -> None:
-        """Keep the reason; that all brokers are down is only its consequence."""
-        if error.code() != _ALL_BROKERS_DOWN or not self.last:
-            self.last = error.str()
+        """Keep the reason; that all brokers are down, or a line is cut, is only its consequence."""
+        down = error.code() == _ALL_BROKERS_DOWN
+        if down and self.last:
+            return
+        if self.is_refusal and not _refuses(error):
+            return
+        self.last = error.str()
+        if not down:
+            self.error = error
 
     def check(self, error: KafkaError | None) -> None:
         """Raise what is not for the client to mend; log what it will try again."""
@@ -113,7 +139,8 @@ class Complaints:
         end = ending(error, self._topic)
         if end is not None:
             raise end
-        _log.warning("consumer: %s", SLOW if error.code() == _MAX_POLL else error.str())
+        text = SLOW if error.code() == _MAX_POLL else error.str()
+        _log.warning("consumer: %s", text, extra=CONSUMER_ERROR(code=error.name()))
 
     def lost(self, exception: KafkaException) -> StreamfitError:
         """Give the error for a request that failed."""

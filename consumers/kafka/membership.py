@@ -6,12 +6,16 @@ then the owner of the lowest one stays, and the others wait again.
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+
+from consumers.errors import KafkaUnreachableError
+from metrics.events import GROUP_NOT_DESCRIBED, STANDING_BY
 
 _log = logging.getLogger("streamfit.membership")
 ASK_EVERY_S = 0.5
@@ -20,6 +24,13 @@ TIMEOUT_S = 10.0
 NEVER_S = 3600.0
 # Of those that gave way at the same time, one should ask first.
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
+
+
+Tell = Callable[[Sequence[str]], None]
+
+
+def nobody(names: Sequence[str]) -> None:
+    """Tell nobody who holds the group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,8 @@ class StandsBy:
         Our own `group.instance.id`: what died under it is no other.
     random : callable
         A number from 0 to 1.
+    tell : callable
+        Takes the names of those who hold the group, whenever they change.
     """
 
     def __init__(
@@ -93,8 +106,10 @@ class StandsBy:
         ask: Callable[[], "Future[list[Member]]"],
         instance: str | None,
         random: Callable[[], float],
+        tell: Tell = nobody,
     ) -> None:
         self._ask = ask
+        self._tell = tell
         self._instance = instance
         self._random = random
         self._not_before = 0.0
@@ -103,22 +118,28 @@ class StandsBy:
         self._told: list[Member] = []
 
     def may_join(self, now: float) -> bool:
-        """Ask now and then who is there."""
+        """Ask now and then who is there; raises `KafkaUnreachableError` if that is forbidden."""
         if now < self._not_before:
             return False
         if self._asked is None:
             self._asked, self._asked_s = self._ask(), now
         if not self._asked.done():
             if now - self._asked_s > TIMEOUT_S:
-                _log.info("the group cannot be described: no answer within %g s", TIMEOUT_S)
+                _log.info(
+                    "the group cannot be described: no answer within %g s",
+                    TIMEOUT_S,
+                    extra=GROUP_NOT_DESCRIBED(),
+                )
                 self._asked.cancel()
                 self._asked = None
             return False
         asked, self._asked = self._asked, None
         self._not_before = now + ASK_EVERY_S
         error = asked.exception()
+        if isinstance(error, KafkaUnreachableError):
+            raise error
         if error is not None:
-            _log.info("the group cannot be described: %s", error)
+            _log.info("the group cannot be described: %s", error, extra=GROUP_NOT_DESCRIBED())
             return False
         return self._is_free(asked.result())
 
@@ -137,7 +158,14 @@ class StandsBy:
     def _is_free(self, members: list[Member]) -> bool:
         others = [m for m in members if m.instance is None or m.instance != self._instance]
         if others and others != self._told:
-            _log.info("standing by: the group is held by %s", ", ".join(m.name for m in others))
+            names = [m.name for m in others]
+            _log.info(
+                "standing by: the group is held by %s",
+                ", ".join(names),
+                extra=STANDING_BY(members=names),
+            )
+        if others != self._told:
+            self._tell(tuple(member.name for member in others))
         self._told = others
         return not others
 
@@ -178,11 +206,20 @@ class Coordinator:
                 members.set_result([_member(each) for each in found.result().members])
             else:
                 self._forget()
-                members.set_exception(error)
+                members.set_exception(self._meaning(error))
 
         members.add_done_callback(lambda _: self._forget() if members.cancelled() else None)
         asked[self._group].add_done_callback(answered)
         return members
+
+    def _meaning(self, error: BaseException) -> BaseException:
+        if not isinstance(error, KafkaException):
+            return error
+        if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return error
+        return KafkaUnreachableError(
+            f"input.group = {self._group!r}: this login may not see the group; grant READ on it"
+        )
 
     def _forget(self) -> None:
         # This may run in a thread of the client itself, which must not be the one that lets go of

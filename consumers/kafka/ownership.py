@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from consumers.kafka.source import Change
+from metrics.events import ASSIGN_REFUSED, UNASSIGN_REFUSED
 from metrics.facts import RebalanceEvent
 
 _log = logging.getLogger("streamfit.ownership")
@@ -80,7 +81,9 @@ class Ownership:
         try:
             consumer.incremental_assign([])
         except KafkaException as error:  # the group has taken them back already
-            _log.warning("assign: %s", error.args[0].str())
+            _log.warning(
+                "assign: %s", error.args[0].str(), extra=ASSIGN_REFUSED(code=error.args[0].name())
+            )
         partitions = tuple(sorted(place.partition for place in places))
         self.owned.update(partitions)
         # A cooperative rebalance that changes nothing comes as an empty list; for a member that
@@ -112,5 +115,9 @@ class Ownership:
         try:
             self._consumer.incremental_unassign(places)
         except KafkaException as error:  # the group took them already
-            _log.warning("unassign: %s", error.args[0].str())
+            _log.warning(
+                "unassign: %s",
+                error.args[0].str(),
+                extra=UNASSIGN_REFUSED(code=error.args[0].name()),
+            )
         self.reading = self.reading - partitions

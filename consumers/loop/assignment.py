@@ -16,6 +16,7 @@ from consumers.loop.lanes import Lanes
 from consumers.loop.parts import Pace, Parts
 from consumers.loop.presence import Presence
 from consumers.loop.reporting import Reports
+from metrics.events import REVOKE_EPOCH_FAILED, ROLLED_BACK
 from metrics.facts import RebalanceEvent, RollbackReason, State
 
 _log = logging.getLogger("streamfit.assignment")
@@ -129,7 +130,8 @@ class Assignment:
         """Give up what is not committed, and restore what is, at once or after a while."""
         parts = self._parts
         self.backoff.failed(error, self._clock())
-        _log.warning("going back to the last commit: %s", error)
+        extra = ROLLED_BACK(reason=error.reason.value)
+        _log.warning("going back to the last commit: %s", error, extra=extra)
         if self.lanes or self._void is not None:
             self._give_up(error.reason)
         self._void = None
@@ -154,14 +156,15 @@ class Assignment:
 
     def _on_revoke(self, partitions: frozenset[int]) -> None:
         # Runs inside a callback of the client: it must not raise, whatever happens.
+        told = REVOKE_EPOCH_FAILED(partitions=sorted(partitions))
         try:
             self._end_epoch(self._revoke_s)
             self._reports.report(self.lanes, always=True)
         except EpochLostError as error:
-            _log.warning("epoch at revoke failed, the next owner redoes it: %s", error)
+            _log.warning("epoch at revoke failed, the next owner redoes it: %s", error, extra=told)
             self._void = error
         except Exception as error:  # noqa: BLE001 it would destroy fetched records
-            _log.exception("epoch at revoke failed, the next owner redoes it")
+            _log.exception("epoch at revoke failed, the next owner redoes it", extra=told)
             self._void = EpochLostError(RollbackReason.LOST, str(error))
         if self._void is None:
             self.lanes.drop(partitions)

@@ -107,9 +107,9 @@ class ExactlyOnce:
 def lost(error: DeliveryError) -> EpochLostError | KafkaUnreachableError:
     """Give the error for a record that was not delivered, or a transaction that failed."""
     if error.definite:
+        mend = "" if ";" in str(error) else "; create the topic, or grant the right to write"
         return KafkaUnreachableError(
-            f"{error}; create the topic, or grant the right to write; nothing of this epoch is "
-            "committed, so a restart does it again"
+            f"{error}{mend}; nothing of this epoch is committed, so a restart does it again"
         )
     if isinstance(error, TransactionError):
         reason = RollbackReason.FENCED if error.fenced else RollbackReason.COMMIT

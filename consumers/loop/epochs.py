@@ -14,6 +14,7 @@ from consumers.loop.clocks import Clocks, StageTimes
 from consumers.loop.delivery import Delivery, lost
 from consumers.loop.failpoints import Reach
 from consumers.loop.lanes import Lane, Lanes
+from metrics.events import CHECKPOINTS_NOT_DELETED, STORE_FAILED
 from metrics.facts import EpochFacts, RollbackReason
 from metrics.observer import Observer
 from producers.outputs import DeliveryError
@@ -112,7 +113,8 @@ class Epochs:
             reads_on = self._delivery.reads_on
             return self._settle(lanes, PATIENCE_S if reads_on else PATIENCE_OF_A_TRANSACTION_S)
         except OSError as error:  # the models go on; the next epoch saves them as they are then
-            _log.warning("checkpoint.store: cannot write (%s); trying again", error)
+            extra = STORE_FAILED(uncheckpointed=lanes.uncheckpointed)
+            _log.warning("checkpoint.store: cannot write (%s); trying again", error, extra=extra)
             return False
 
     def end(self, lanes: Lanes, timeout_s: float = FLUSH_TIMEOUT_S) -> None:
@@ -229,4 +231,4 @@ def _collect(savings: Sequence[_Saving]) -> None:
         try:
             saving.lane.checkpoints.collect(saving.pointer.result())
         except OSError as error:  # old checkpoints that stay cost room, nothing else
-            _log.warning("old checkpoints not deleted: %s", error)
+            _log.warning("old checkpoints not deleted: %s", error, extra=CHECKPOINTS_NOT_DELETED())

@@ -8,10 +8,11 @@ from consumers.loop.clocks import Clocks, StageTimes
 from consumers.loop.failpoints import Reach, nothing
 from consumers.loop.learning import Learning
 from consumers.loop.step import Step, StepResult
+from consumers.loop.tracing import UNTRACED, BatchTrace, Tracing
 from learners.decoding import Decoded, Decoder
 from learners.events import Records
 from learners.rejections import Reason, Rejection, Stage
-from metrics.facts import BatchFacts
+from metrics.facts import MOST_REFUSALS, BatchFacts, RefusalFacts
 from producers.dead_letters import DeadLetter
 from producers.encoding import PredictionEncoder
 from producers.sink import Sink
@@ -42,10 +43,13 @@ class Flow:
         By which time is measured.
     reach : callable
         Is told of each step.
+    tracing : Tracing
+        Traces each read.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 each is a part of its own, and all are named where it is made
         self,
+        *,
         decoder: Decoder,
         learning: Learning,
         encoder: PredictionEncoder,
@@ -53,6 +57,7 @@ class Flow:
         letter: Callable[[Records, Rejection], DeadLetter],
         clocks: Clocks,
         reach: Reach = nothing,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self._decoder = decoder
         self._learning = learning
@@ -62,6 +67,7 @@ class Flow:
         self._letter = letter
         self._clock, self._wall_clock = clocks.steady, clocks.wall
         self._reach = reach
+        self._tracing = tracing
 
     def __call__(self, records: Records) -> tuple[BatchFacts, DeadLetterLimitError | None]:
         """Work off one read.
@@ -79,6 +85,14 @@ class Flow:
         producers.sink.DeliveryError
             If the sink refuses a record.
         """
+        with self._tracing.batch(records) as trace:
+            facts, stop = self._work_off(records, trace)
+            trace.done(facts)
+        return facts, stop
+
+    def _work_off(
+        self, records: Records, trace: BatchTrace
+    ) -> tuple[BatchFacts, DeadLetterLimitError | None]:
         times = StageTimes(self._clock)
         records, decoded = self._up_to_the_limit(records, self._decoder.decode(records))
         self._reach("decoded")
@@ -87,7 +101,7 @@ class Flow:
         self._reach("learned")
         times.done("step")
         refused = self._refused(decoded, result)
-        unsent = self._emit(records, result, refused)
+        unsent = self._emit(records, result, refused, trace)
         self._reach("predicted")
         times.done("produce")
         try:
@@ -99,10 +113,13 @@ class Flow:
         return self._facts(records, decoded, result, refused + unsent, times.seconds), stop
 
     def _emit(
-        self, records: Records, result: StepResult, refused: list[Rejection]
+        self, records: Records, result: StepResult, refused: list[Rejection], trace: BatchTrace
     ) -> list[Rejection]:
         """Hand everything over; gives the events whose predictions are too large to be sent."""
-        too_large = self._sink.predictions(self._encoder.encode(result.batch, result.predictions))
+        headers = trace.headers(result.batch.rows)
+        too_large = self._sink.predictions(
+            self._encoder.encode(result.batch, result.predictions, headers)
+        )
         unsent = [
             Rejection(int(result.batch.rows[at]), Stage.PRODUCE, Reason.TOO_LARGE, _TOO_LARGE)
             for at in too_large
@@ -150,4 +167,17 @@ class Flow:
             model_version=self._learning.learner.model_version,
             next_offsets=records.next_offsets(),
             drifts=result.drifts,
+            refusals=_origins(records, refused),
         )
+
+
+def _origins(records: Records, refused: list[Rejection]) -> tuple[RefusalFacts, ...]:
+    return tuple(
+        RefusalFacts(
+            str(rejection.stage),
+            str(rejection.reason),
+            int(records.partitions[rejection.row]),
+            int(records.offsets[rejection.row]),
+        )
+        for rejection in refused[-MOST_REFUSALS:]
+    )

@@ -12,6 +12,7 @@ from learners.drift.monitor import DriftMonitor
 from learners.drift.snapshot import DriftStateError
 from learners.learner import Learner, LearnerSnapshot
 from learners.serialization import ModelFormatError
+from metrics.events import DRIFT_BEGUN_ANEW
 from metrics.prequential import Scores
 
 _log = logging.getLogger("streamfit.run")
@@ -73,4 +74,4 @@ class Learning:
                 f"checkpoint: does not fit this model ({error}); run the version that wrote it"
             ) from error
         for reason in begun_anew:
-            _log.info("drift: %s", reason)
+            _log.info("drift: %s", reason, extra=DRIFT_BEGUN_ANEW())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from consumers.errors import InstanceHeldError
 from consumers.kafka.membership import Membership
 from consumers.kafka.source import Source
+from metrics.events import INSTANCE_HELD
 
 _log = logging.getLogger("streamfit.presence")
 # A broker of the newer group protocol keeps a dead member's instance for 45 s by default.
@@ -65,7 +66,9 @@ class Presence:
         now = self._clock()
         if self._held_since is None:
             self._held_since = now
-            _log.warning("waiting for the broker to release input.instance: %s", error)
+            _log.warning(
+                "waiting for the broker to release input.instance: %s", error, extra=INSTANCE_HELD()
+            )
         if now - self._held_since > INSTANCE_HELD_S:
             raise error
         self.begin_anew()

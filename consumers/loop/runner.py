@@ -16,6 +16,7 @@ from consumers.loop.epochs import FLUSH_TIMEOUT_S, Epochs
 from consumers.loop.parts import Pace, Parts
 from consumers.loop.reporting import Reports
 from learners.events import Records
+from metrics.events import COMMIT_POSTPONED
 from metrics.facts import RollbackReason, State
 from producers.outputs import DeliveryError
 
@@ -83,7 +84,7 @@ class Runner:
         except InstanceHeldError as error:
             self._assignment.join_again(error)
         except PostponedError as error:
-            _log.info("the commit waits for a rebalance: %s", error)
+            _log.info("the commit waits for a rebalance: %s", error, extra=COMMIT_POSTPONED())
         except EpochLostError as error:
             self._assignment.go_back(self._end_before(error))
 

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from metrics.events import CLOSE_OVERDUE
+
 _log = logging.getLogger("streamfit.watchdog")
 
 
@@ -24,7 +26,11 @@ def ends_within(timeout_s: float, exit_code: int = 3) -> Iterator[None]:
     """
 
     def end() -> None:
-        _log.error("closing took longer than %g s: ending at once", timeout_s)
+        _log.error(
+            "closing took longer than %g s: ending at once",
+            timeout_s,
+            extra=CLOSE_OVERDUE(timeout_s=timeout_s, exit_code=exit_code),
+        )
         os._exit(exit_code)
 
     timer = threading.Timer(timeout_s, end)

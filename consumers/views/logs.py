@@ -1,56 +1,72 @@
-"""Logs on standard error: for people on a terminal, as JSON elsewhere. librdkafka's join in."""
+"""Logs on standard error: sentences on a terminal, JSON elsewhere. librdkafka's join in.
+
+What there is to tell stands in `metrics.events`; how floods are held back in `rate_limit`.
+"""
 
 import logging
-import re
 import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Any, TextIO
 
 import structlog
 
-_SHARED = (
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-)
-_PER_SECOND = 5
-_AGAIN_S = 10.0
-_DIGITS = re.compile(r"\d+")
+from consumers.views.rate_limit import RateLimit
+from metrics.events import LIBRDKAFKA, OTHER, SERVING, TRACING, WARNING
+
+# The form in which the binding passes librdkafka's lines on: facility, client, text.
+_OF_LIBRDKAFKA = "%s [%s] %s"
+# What other libraries say has no name of ours.
+_LIBRARIES = {"py.warnings": WARNING, "opentelemetry": TRACING}
+# Who says only things of one kind.
+_SPEAKERS = {**_LIBRARIES, "streamfit.metrics": SERVING}
+_Told = MutableMapping[str, Any]
 
 
-class RateLimit(logging.Filter):
-    """Lets a few lines a second through from each place, and the same warning once in 10 s.
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes lines, and tells of those that it left out as soon as the next one comes.
 
-    A client that has lost its broker says so twenty times a second.
+    Parameters
+    ----------
+    stream : TextIO
+        Where to.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._second: dict[tuple[str, int], tuple[int, int]] = {}
-        self._said: dict[tuple[str, str], float] = {}
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._limit = RateLimit()
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Decide whether a line is shown."""
-        return not self._is_repeated(record) and not self._is_flood(record)
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a line if it may be shown, after those that were held back before it."""
+        self.acquire()
+        try:
+            self._tell(self._limit.over(record.created))
+            shown = self._limit.filter(record)
+            if shown:
+                self.emit(record)
+            return shown
+        finally:
+            self.release()
 
-    def _is_repeated(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.WARNING:
-            return False
-        words = (record.name, _DIGITS.sub("#", record.getMessage()))
-        now = record.created
-        if now - self._said.get(words, -_AGAIN_S) < _AGAIN_S:
-            return True
-        self._said = {w: at for w, at in self._said.items() if now - at < _AGAIN_S}
-        self._said[words] = now
-        return False
+    def close(self) -> None:
+        """Tell what is left to tell, and write no more."""
+        self.acquire()
+        try:
+            self._tell(self._limit.over(float("inf")))
+        finally:
+            self.release()
+        super().close()
 
-    def _is_flood(self, record: logging.LogRecord) -> bool:
-        place, now = (record.name, record.lineno), int(record.created)
-        second, count = self._second.get(place, (now, 0))
-        count = count + 1 if second == now else 1
-        self._second[place] = (now, count)
-        return count > _PER_SECOND
+    def _tell(self, records: Iterable[logging.LogRecord]) -> None:
+        for record in records:
+            self.emit(record)
 
 
-def configure(level: int = logging.INFO, *, as_json: bool | None = None) -> None:
+def configure(
+    level: int = logging.INFO,
+    *,
+    as_json: bool | None = None,
+    context: Mapping[str, object] | None = None,
+) -> None:
     """Send all logs to standard error.
 
     Parameters
@@ -59,26 +75,76 @@ def configure(level: int = logging.INFO, *, as_json: bool | None = None) -> None
         The least severe level that is shown.
     as_json : bool or None
         None: JSON where standard error is not a terminal.
+    context : mapping of str to object, or None
+        Fields of every JSON line, such as the group.
     """
     if as_json is None:
         as_json = not sys.stderr.isatty()
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
-    )
-    final: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    ]
-    if as_json:
-        final.append(structlog.processors.format_exc_info)
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_SHARED, processors=[*final, renderer]
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
-    handler.addFilter(RateLimit())
+    handler = Lines(sys.stderr)
+    handler.setFormatter(_json(context or {}) if as_json else _text())
     logging.captureWarnings(capture=True)  # a client's warning is a line of the log, too
-    for name in ("streamfit", "py.warnings"):
+    for name in ("streamfit", *_LIBRARIES):
         logger = logging.getLogger(name)
+        for before in logger.handlers:
+            before.close()
         logger.handlers[:] = [handler]
-        logger.setLevel(level)
+        logger.setLevel(level if name == "streamfit" else max(level, logging.WARNING))
         logger.propagate = False
+
+
+def _text() -> logging.Formatter:
+    # Not the renderer's own way with exceptions, which shows local variables: events are in them.
+    renderer = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=(
+            structlog.stdlib.add_log_level,
+            structlog.stdlib.add_logger_name,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+        ),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    )
+
+
+def _json(context: Mapping[str, object]) -> logging.Formatter:
+    def in_order(_logger: Any, _method: str, told: _Told) -> _Told:
+        return _as_fields(told, context)
+
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=(structlog.processors.TimeStamper(fmt="iso", utc=True),),
+        processors=[
+            structlog.processors.format_exc_info,
+            in_order,
+            structlog.processors.JSONRenderer(),
+        ],
+        pass_foreign_args=True,
+    )
+
+
+def _as_fields(told: _Told, context: Mapping[str, object]) -> _Told:
+    """Put the event's name and fields beside its sentence."""
+    record: logging.LogRecord = told["_record"]
+    event, fields = _event_of(record, told.get("positional_args", ()))
+    line = {
+        "timestamp": told["timestamp"],
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "event": event,
+        "message": told["event"],
+        **context,
+        **fields,
+    }
+    if "exception" in told:
+        line["exception"] = told["exception"]
+    return line
+
+
+def _event_of(record: logging.LogRecord, args: object) -> tuple[str, Mapping[str, object]]:
+    event = getattr(record, "event", None)
+    if event is not None:
+        return event, getattr(record, "fields", {})
+    if record.msg == _OF_LIBRDKAFKA and isinstance(args, tuple) and len(args) == 3:
+        return LIBRDKAFKA.name, {"facility": args[0], "client": args[1]}
+    of_kind = (kind for name, kind in _SPEAKERS.items() if record.name.startswith(name))
+    return next(of_kind, OTHER).name, {}

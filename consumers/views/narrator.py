@@ -2,9 +2,21 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
+from metrics.events import (
+    DEAD_LETTERS,
+    DRIFT_DETECTED,
+    EPOCH_COMMITTED,
+    EPOCH_FAILED,
+    PARTITIONS_CHANGED,
+    PAUSED,
+    RESUMED,
+    STATE_CHANGED,
+    SUMMARY,
+    TRANSACTION_FAILED,
+)
 from metrics.facts import (
     Baseline,
     BatchFacts,
@@ -30,10 +42,21 @@ class Narrator:
     ----------
     clock : callable
         Seconds that never go back.
+    memory : callable
+        Gives the resident bytes of this process; None where nobody knows.
+    every_s : float
+        Seconds between two summaries.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        memory: Callable[[], int | None] = lambda: None,
+        every_s: float = EVERY_S,
+    ) -> None:
         self._clock = clock
+        self._memory = memory
+        self._every_s = every_s
         self._told = clock()
         self._since: Counter[str] = Counter()
         self._lag: dict[int, int] = {}
@@ -47,7 +70,9 @@ class Narrator:
         if facts.dead_letters:
             if not self._since["dead letters"]:
                 stages = ", ".join(f"{count} {name}" for name, count in facts.dead_letters.items())
-                _log.warning("dead letters: %s; their headers tell why", stages)
+                counts = dict(facts.dead_letters)
+                extra = DEAD_LETTERS(count=sum(counts.values()), stages=counts, **_origin(facts))
+                _log.warning("dead letters: %s; their headers tell why", stages, extra=extra)
             self._since["dead letters"] += sum(facts.dead_letters.values())
         for drift in facts.drifts:
             _log.info(
@@ -56,13 +81,19 @@ class Narrator:
                 drift.partition,
                 drift.offset,
                 drift.model_version,
+                extra=DRIFT_DETECTED(
+                    detector=drift.detector,
+                    partition=drift.partition,
+                    offset=drift.offset,
+                    model_version=drift.model_version,
+                ),
             )
         self._since["drifts"] += len(facts.drifts)
         self._since["consumed"] += facts.consumed
         self._uncheckpointed += facts.read
         self._versions[facts.partition] = facts.model_version
         self._lag.update(facts.lag)
-        if self._clock() - self._told >= EVERY_S:
+        if self._clock() - self._told >= self._every_s:
             self._summarise()
 
     def scores(self, facts: ScoreFacts) -> None:
@@ -70,23 +101,33 @@ class Narrator:
         self._scores[facts.partition] = facts
 
     def epoch(self, facts: EpochFacts) -> None:
-        """Tell one that failed."""
+        """Tell one that failed; one that ended well only who wants all details."""
         self._uncheckpointed = facts.uncheckpointed
-        if not facts.ok:
+        if facts.ok:
+            _log.debug("epoch %d is committed", facts.epoch, extra=_committed(facts))
+        else:
             more = (
                 f"; {facts.uncheckpointed} records have no checkpoint yet"
                 if facts.uncheckpointed
                 else ""
             )
-            _log.error("epoch after %d failed: nothing of it is committed%s", facts.epoch, more)
+            _log.error(
+                "epoch after %d failed: nothing of it is committed%s",
+                facts.epoch,
+                more,
+                extra=EPOCH_FAILED(epoch=facts.epoch, uncheckpointed=facts.uncheckpointed),
+            )
 
     def state(self, state: State) -> None:
-        """Tell what the consumer is doing from now on."""
-        _log.info("state: %s", state)
+        """Tell what the consumer is doing from now on; at the end, also the last figures."""
+        _log.info("state: %s", state, extra=STATE_CHANGED(state=state.value))
+        if state is State.STOPPING and self._since["consumed"]:
+            self._summarise()
 
     def rebalance(self, event: RebalanceEvent, partitions: Collection[int]) -> None:
         """Tell which partitions came or went."""
-        _log.info("partitions %s: %s", event, sorted(partitions))
+        extra = PARTITIONS_CHANGED(change=event.value, partitions=sorted(partitions))
+        _log.info("partitions %s: %s", event, sorted(partitions), extra=extra)
         if event is not RebalanceEvent.ASSIGNED:
             self._lag.clear()
             for partition in partitions:
@@ -96,7 +137,7 @@ class Narrator:
     def transaction(self, result: TransactionResult) -> None:
         """Tell one that did not end well."""
         if result is not TransactionResult.COMMITTED:
-            _log.warning("transaction %s", result)
+            _log.warning("transaction %s", result, extra=TRANSACTION_FAILED(result=result.value))
 
     def rollback(self, reason: RollbackReason) -> None:  # noqa: ARG002 told already
         """Forget what is given up; the loop tells why, with the error."""
@@ -106,30 +147,71 @@ class Narrator:
         """Tell that reading is held back, or goes on."""
         if on:
             told = "reading is held back until a checkpoint is saved: %d records have none yet"
-            _log.warning(told, self._uncheckpointed)
+            records = self._uncheckpointed
+            _log.warning(told, records, extra=PAUSED(uncheckpointed=records))
         else:
-            _log.info("reading goes on")
+            _log.info("reading goes on", extra=RESUMED())
 
     def _summarise(self) -> None:
-        seconds = self._clock() - self._told
+        now = self._clock()
+        since, seconds = self._since, now - self._told
+        rate = since["consumed"] / seconds if seconds > 0 else 0.0
+        versions = list(_of_models(self._versions).values()) or [0]
+        lag, scores, memory = sum(self._lag.values()), self._known_scores(), self._memory()
+        fields = {
+            "consumed": since["consumed"],
+            "rate": round(rate, 1),
+            "dead_letters": since["dead letters"],
+            "drifts": since["drifts"],
+            "lag": lag,
+            "resident_bytes": memory,
+            **_ends("model_version", versions),
+        }
+        for name, values in scores.items():
+            fields |= _ends(name.replace("-", "_"), [round(value, 6) for value in values])
         _log.info(
-            "consumed %d (%.0f a second), model version %s, dead letters %d%s, lag %d%s",
-            self._since["consumed"],
-            self._since["consumed"] / seconds,
-            _span(list(_of_models(self._versions).values()) or [0], "d"),
-            self._since["dead letters"],
-            f", drifts {self._since['drifts']}" if self._since["drifts"] else "",
-            sum(self._lag.values()),
-            self._of_scores(),
+            "consumed %d (%.0f a second), model version %s, dead letters %d%s, lag %d%s%s",
+            *(since["consumed"], rate, _span(versions, "d"), since["dead letters"]),
+            f", drifts {since['drifts']}" if since["drifts"] else "",
+            *(lag, _in_words(scores)),
+            "" if memory is None else f", memory {memory / 1e6:.0f} MB",
+            extra=SUMMARY(**fields),
         )
-        self._told = self._clock()
-        self._since.clear()
+        self._told = now
+        since.clear()
 
-    def _of_scores(self) -> str:
+    def _known_scores(self) -> dict[str, list[float]]:
         models = [_window(facts) for facts in _of_models(self._scores).values()]
         known = {name: [m[name] for m in models if name in m] for name in _TOLD_SCORES}
-        told = [f", {name} {_span(values, '.4f')}" for name, values in known.items() if values]
-        return "".join(told) + (" over the window" if told else "")
+        return {name: values for name, values in known.items() if values}
+
+
+def _in_words(scores: dict[str, list[float]]) -> str:
+    told = [f", {name} {_span(values, '.4f')}" for name, values in scores.items()]
+    return "".join(told) + (" over the window" if told else "")
+
+
+def _ends(name: str, values: Sequence[float]) -> dict[str, float]:
+    """Give the value of one model; of several the lowest, and the highest under another name."""
+    ends = {name: min(values)}
+    return ends if len(values) == 1 else {**ends, f"{name}_highest": max(values)}
+
+
+def _origin(facts: BatchFacts) -> dict[str, object]:
+    """Tell of the last refused record why it was, and where it stands."""
+    if not facts.refusals:
+        return {}
+    last = facts.refusals[-1]
+    return {"reason": last.reason, "partition": last.partition, "offset": last.offset}
+
+
+def _committed(facts: EpochFacts) -> Mapping[str, object]:
+    return EPOCH_COMMITTED(
+        epoch=facts.epoch,
+        next_offsets=dict(facts.committed),
+        checkpoint_bytes=facts.checkpoint_bytes,
+        seconds=dict(facts.seconds),
+    )
 
 
 def _of_models(told: dict[int | None, _Told]) -> dict[int | None, _Told]:

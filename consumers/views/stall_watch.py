@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from metrics.events import STALL_ENDED, STALLED, WATCH_FAILED
 from metrics.health import Health
 
 _log = logging.getLogger("streamfit.watchdog")
@@ -71,18 +72,20 @@ class StallWatch:
         resumed = live.ok and not self._turning
         self._turning, self._stalled = live.ok, frozenset(stall.partition for stall in stalled)
         if begun:
-            _tell(begun, with_stacks=first)
+            _tell(begun, sorted(self._stalled), with_stacks=first)
         if resumed:
-            _log.info("the loop turns again")
+            _log.info("the loop turns again", extra=STALL_ENDED())
         if ended:
-            _log.info("no longer stalled: partitions %s", ended)
+            _log.info(
+                "no longer stalled: partitions %s", ended, extra=STALL_ENDED(partitions=ended)
+            )
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every_s):
             try:
                 self.look()
             except Exception:  # noqa: BLE001 the watch must outlast its own faults, and is logged
-                _log.exception("the watch for stalls failed, and goes on")
+                _log.exception("the watch for stalls failed, and goes on", extra=WATCH_FAILED())
 
 
 def stacks() -> str:
@@ -96,10 +99,11 @@ def stacks() -> str:
     )
 
 
-def _tell(begun: list[str], *, with_stacks: bool) -> None:
+def _tell(begun: list[str], partitions: list[int], *, with_stacks: bool) -> None:
     more = len(begun) - _DESCRIBED
     text = "; ".join(begun[:_DESCRIBED]) + (f"; and {more} more" if more > 0 else "")
+    extra = STALLED(partitions=partitions)
     if with_stacks:
-        _log.error("stalled: %s; the stacks of all threads:\n%s", text, stacks())
+        _log.error("stalled: %s; the stacks of all threads:\n%s", text, stacks(), extra=extra)
     else:
-        _log.error("stalled: %s", text)
+        _log.error("stalled: %s", text, extra=extra)

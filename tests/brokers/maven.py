@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.brokers.server import (
@@ -27,14 +28,25 @@ JAVA_NEEDED = 17
 FETCH_TIMEOUT_S = 600.0
 FORMAT_TIMEOUT_S = 60.0
 
+Adapt = Callable[[dict[str, str], Path], dict[str, str]]
+
 
 class MavenServer:
-    """Kafka's own server class in a process of its own, its data in a temporary folder."""
+    """Kafka's own server class in a process of its own, its data in a temporary folder.
+
+    Parameters
+    ----------
+    jvm : Jvm
+        Options of the Java machine.
+    adapt : callable
+        Changes the server's settings before they are written into the folder.
+    """
 
     kind = Kind.MAVEN
 
-    def __init__(self, jvm: Jvm = QUICK_START) -> None:
+    def __init__(self, jvm: Jvm = QUICK_START, adapt: Adapt = lambda given, _: given) -> None:
         self._jvm = jvm
+        self._adapt = adapt
         self.bootstrap_servers = ""
         self._java = ""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -93,7 +105,7 @@ class MavenServer:
             }
         )
         (folder / "server.properties").write_text(
-            "".join(f"{key}={text}\n" for key, text in settings.items())
+            "".join(f"{key}={text}\n" for key, text in self._adapt(settings, folder).items())
         )
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         done = subprocess.run(

@@ -101,6 +101,8 @@ def properties(listeners: dict[str, str]) -> dict[str, str]:
         # A killed broker may register again only when its old session is over: 9 s by default.
         "broker.session.timeout.ms": "2000",
         "broker.heartbeat.interval.ms": "500",
+        # 5 minutes by default: a topic bounded by its size would hold far more than that.
+        "log.retention.check.interval.ms": "10000",
         # 128 MiB by default, a third of this heap.
         "log.cleaner.dedupe.buffer.size": "4194304",
     }

@@ -1,14 +1,19 @@
 """What is served beside a run, and what watches it."""
 
+import json
+import ssl
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
 
+from consumers.errors import SettingsError
 from consumers.monitoring import monitoring
 from consumers.settings import Settings, load
 from metrics.facts import BatchFacts, State
@@ -88,3 +93,72 @@ def test_a_watch_for_stalls_lives_as_long_as_the_metrics_are_served(
     with monitoring(settings_with()):
         assert watches() == ["stall watch"]
     assert watches() == []
+
+
+def first_event(url: str, context: ssl.SSLContext | None = None) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=20, context=context) as reply:
+        assert reply.readline().startswith(b"retry: ")
+        told: dict[str, Any] = json.loads(reply.readline().removeprefix(b"data: "))
+        return told
+
+
+def test_the_status_tells_what_the_loop_reports_and_no_secret(
+    settings_with: Callable[..., Settings],
+) -> None:
+    options = (
+        '{"sasl.password"="hunter2", "ssl.key.password"="hunter3", "sasl.username"="me", '
+        '"some.new.thing"="hunter4"}'
+    )
+    store = "checkpoint.store=s3://me:hunter5@bucket/models"
+    with monitoring(settings_with(f"kafka.librdkafka={options}", store)) as monitor:
+        monitor.observer.state(State.RUNNING)
+        monitor.observer.batch(LAGGING)
+        told = first_event(monitor.url.replace("/metrics", "/events"))
+    assert "hunter" not in json.dumps(told)
+    assert (told["state"], told["partitions"][0]["lag"]) == ("running", 5)
+    settings = told["about"]["settings"]
+    assert settings["kafka"]["librdkafka"]["sasl.password"] == "***"
+    assert settings["kafka"]["librdkafka"]["sasl.username"] == "me"
+    assert settings["checkpoint"]["store"] == "s3://***@bucket/models"
+    assert told["about"]["versions"]["streamfit"]
+
+
+def issue(authority: trustme.CA, folder: Path) -> tuple[str, str]:
+    issued = authority.issue_cert("127.0.0.1")
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
+    key.write_bytes(issued.private_key_pem.bytes())
+    return f"metrics.tls_certificate={certificate}", f"metrics.tls_key={key}"
+
+
+def test_with_a_certificate_the_pages_are_served_by_https(
+    settings_with: Callable[..., Settings], tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    context = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+    with monitoring(settings_with(*issue(authority, tmp_path))) as monitor:
+        assert monitor.url.startswith("https://127.0.0.1:")
+        events = monitor.url.replace("/metrics", "/events")
+        assert first_event(events, context)["state"] == "starting"
+
+
+@pytest.mark.parametrize("key", ["tls_certificate", "tls_key", "tls_client_ca"])
+def test_a_certificate_file_that_cannot_be_used_is_told_by_its_key_at_the_start(
+    settings_with: Callable[..., Settings], tmp_path: Path, key: str
+) -> None:
+    good = issue(trustme.CA(), tmp_path)
+    settings = settings_with(*good, f"metrics.{key}={tmp_path / 'nowhere.pem'}")
+    with pytest.raises(SettingsError) as refused, monitoring(settings):
+        pass
+    assert str(refused.value) == (
+        f"metrics.{key} = '{tmp_path / 'nowhere.pem'}': No such file or directory; name a PEM "
+        "file that this process may read"
+    )
+
+
+@pytest.mark.parametrize("key", ["tls_key", "tls_client_ca"])
+def test_a_key_or_authority_without_a_certificate_is_refused(
+    settings_with: Callable[..., Settings], key: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"{key} is of no use without tls_certificate; add"):
+        settings_with(f"metrics.{key}=/etc/tls/some.pem")

@@ -10,9 +10,15 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.parser import text_string_to_metric_families
 
 from metrics.health import Health
+from metrics.pages import Pages
 from metrics.server import MetricsServer
+from metrics.status.board import Board
+from metrics.status.told import About
+from metrics.tls import Tls
 
 PATIENCE_S = 20.0
+NOON = 1_700_000_000.0
+ABOUT = About("events", "elec2", partitioned=False, settings={}, versions={"streamfit": "0.1"})
 
 
 def families_of(text: str) -> list[Family]:
@@ -46,11 +52,22 @@ class Site:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     health: Health = field(default_factory=Health)
     clock: Clock = field(default_factory=Clock)
+    tls: Tls | None = None
+    about: About = ABOUT
 
     def __post_init__(self) -> None:
         self.events = Counter("events", "Events.", registry=self.registry)
         self.depth = Gauge("depth", "Depth.", registry=self.registry)
-        self.server = MetricsServer(self.registry, self.health, self.host, self.port, self.clock)
+        self.board = Board(self.about, self.clock, lambda: NOON)
+        self.pages = Pages(self.registry, self.health, self.board, self.clock)
+        self.server = MetricsServer(self.pages, self.host, self.port, self.clock, self.tls)
+
+    @property
+    def address(self) -> str:
+        return f"http://{self.host}:{self.server.port}/"
+
+    def close(self) -> None:
+        self.server.close()
 
     def ask(self, path: str, method: str = "GET", **headers: str) -> Reply:
         connection = http.client.HTTPConnection(self.host, self.server.port, timeout=PATIENCE_S)

@@ -2,8 +2,14 @@
 
 import math
 
+import numpy as np
+import pytest
+
+from learners.events import Predictions
+from learners.learner import Task
 from metrics.facts import Baseline, ScoreFacts, State, View
-from tests.metrics.scrape import Scrape
+from metrics.prequential import make_scores
+from tests.metrics.scrape import BATCH, Scrape
 
 
 def score_facts(scored: int, correct: int, **scores: float) -> ScoreFacts:
@@ -73,3 +79,39 @@ def test_a_total_that_goes_back_lowers_no_counter() -> None:
         scrape.exporter.scores(score_facts(scored, correct))
     assert scrape.value("prequential_scored") == 110
     assert scrape.value("prequential_correct") == 85
+
+
+def test_a_standby_shows_no_model_since_another_member_may_have_it() -> None:
+    scrape = Scrape()
+    scrape.exporter.state(State.RUNNING)
+    scrape.exporter.batch(BATCH)
+    scrape.exporter.scores(score_facts(0, 0))
+    scrape.exporter.scores(score_facts(100, 80, accuracy=0.8))
+    scrape.exporter.state(State.STANDBY)
+    assert scrape.value("model_version") == 0
+    assert math.isnan(scrape.value("prequential_accuracy", "window"))
+    assert math.isnan(scrape.value("baseline_accuracy", "no_change", "window"))
+    scrape.exporter.scores(score_facts(5000, 4000, accuracy=0.9))
+    assert scrape.value("prequential_scored") == 100
+    assert scrape.value("prequential_accuracy", "window") == 0.9
+
+
+def test_scores_survive_a_restart_while_counters_begin_at_zero() -> None:
+    scores = make_scores(Task.CLASSIFICATION, 2)
+    all_of_them = np.ones(4, dtype=np.bool_)
+    said = Predictions(np.array([0, 1, 1, 1]), None, np.arange(4), all_of_them)
+    truth = np.array([0, 1, 0, 1])
+    before = Scrape()
+    before.exporter.scores(scores.facts())
+    scores.update(truth, said, all_of_them)
+    before.exporter.scores(scores.facts())
+    restored = make_scores(Task.CLASSIFICATION, 2)
+    restored.restore(scores.snapshot())
+    after = Scrape()
+    after.exporter.state(State.RESTORING)
+    after.exporter.scores(restored.facts())
+    assert before.value("prequential_scored") == 4
+    assert after.value("prequential_scored") == 0
+    for name in ("prequential_accuracy", "prequential_kappa_t", "baseline_accuracy"):
+        assert after.series(name) == pytest.approx(before.series(name), nan_ok=True), name
+    assert after.value("prequential_accuracy", "cumulative") == 0.75

@@ -82,7 +82,7 @@ def test_probes_go_by_the_clock_of_the_server(site: Site) -> None:
     assert b"no heartbeat" in site.ask("/readyz").body
 
 
-@pytest.mark.parametrize("path", ["/metrics", "/livez", "/readyz", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/livez", "/readyz", "/nowhere"])
 def test_head_gets_what_get_gets_without_the_body(site: Site, path: str) -> None:
     got, headed = site.ask(path), site.ask(path, "HEAD")
     assert headed.status == got.status
@@ -99,9 +99,10 @@ def test_other_methods_are_refused(site: Site, method: str) -> None:
 
 
 def test_an_unknown_path_is_told_the_known_ones(site: Site) -> None:
-    reply = site.ask("/")
+    reply = site.ask("/nowhere")
     assert reply.status == 404
-    assert reply.body == b"no such page; there are /metrics, /livez, /readyz, /startupz\n"
+    known = b"/, /events, /metrics, /livez, /readyz, /startupz"
+    assert reply.body == b"no such page; there are " + known + b"\n"
 
 
 def test_a_page_that_fails_is_an_error_and_the_others_go_on(

@@ -32,6 +32,7 @@ def test_everything_that_is_fixed_is_refused() -> None:
         "sasl.oauthbearer.client.secret",
         "sasl.oauthbearer.config",
         "sasl.jaas.config",
+        "sasl.oauthbearer.assertion.private.key.passphrase",
         "SASL.PASSWORD",
     ],
 )

@@ -11,8 +11,14 @@ from consumers.cli import main
 from consumers.config.starter import STARTER
 from consumers.settings import Settings, load
 
-# Examples of keys that have no default: `instance`, `time` and the options of librdkafka.
-EXAMPLES = {"input": {"instance"}, "schema": {"time"}, "kafka.librdkafka": None}
+# Examples of keys that have no default: `instance`, `time`, options of librdkafka, addresses.
+EXAMPLES = {
+    "input": {"instance"},
+    "schema": {"time"},
+    "kafka.librdkafka": None,
+    "tracing": {"endpoint"},
+    "metrics": {"tls_certificate", "tls_key", "tls_client_ca"},
+}
 COMMENTED = re.compile(r'^# ("?[a-z_.]+"? = .*|\[[a-z.]+\].*)$')
 
 

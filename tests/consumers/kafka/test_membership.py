@@ -54,6 +54,16 @@ def test_who_joins_at_once_stays_outside_as_long_as_it_is_told() -> None:
     assert membership.may_join(7.0)
 
 
+def test_a_standby_tells_whom_it_waits_for_whenever_that_changes() -> None:
+    told: list[tuple[str, ...]] = []
+    coordinator = Coordinator(Member("a", "a on /1"), Member(None, "b on /2"))
+    alone = StandsBy(coordinator.ask, None, lambda: 0.5, lambda names: told.append(tuple(names)))
+    for members in (coordinator.members, coordinator.members, coordinator.members[1:], []):
+        coordinator.members = members
+        alone.may_join(10.0 * len(told) + 10.0 * coordinator.asked)
+    assert told == [("a on /1", "b on /2"), ("b on /2",), ()]
+
+
 def test_a_standby_joins_a_group_that_is_empty() -> None:
     assert standby(Coordinator()).may_join(0.0)
 

@@ -11,7 +11,7 @@ from learners.drift.catalogue import spec_of
 from learners.drift.monitor import DriftMonitor
 from learners.events import Records
 from learners.model_spec import StepSpec
-from metrics.facts import BatchFacts
+from metrics.facts import BatchFacts, RefusalFacts
 from producers.outputs import DeliveryError
 from tests.fake_sinks import FakeSink
 from tests.fakes import Cluster, Item
@@ -108,6 +108,22 @@ def test_dead_letters_come_in_the_order_of_the_records() -> None:
     cluster, _, _ = flow_of(records_of(values))
     offsets = [int(dict(each.headers)["streamfit.error.offset"] or b"") for each in cluster.letters]
     assert offsets == [0, 1, 3, 4]
+
+
+def test_refused_records_are_told_with_reason_and_origin_and_nothing_of_what_they_held() -> None:
+    values = [event(0), b"secret", event(1, y="x")]
+    _, facts, _ = flow_of(records_of(values, partition=3, first=10))
+    assert facts.refusals == (
+        RefusalFacts("decode", "malformed", 3, 11),
+        RefusalFacts("label", "unknown_label", 3, 12),
+    )
+    assert flow_of(records_of([event(0)]))[1].refusals == ()
+
+
+def test_of_many_refused_records_the_last_ones_are_told() -> None:
+    _, facts, _ = flow_of(records_of([b"{"] * 50), run=60)
+    assert facts.dead_letters == {"decode": 50}
+    assert [refusal.offset for refusal in facts.refusals] == list(range(30, 50))
 
 
 def test_a_read_of_bad_records_alone_moves_on() -> None:

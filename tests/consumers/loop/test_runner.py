@@ -46,6 +46,12 @@ in_both_deliveries = pytest.mark.parametrize("delivery", ["at_least_once", "exac
 in_both_scopes = pytest.mark.parametrize("scope", ["global", "partition"])
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a save however busy the machine is, so that a script decides what follows what."""
+    monkeypatch.setattr(epochs, "PATIENCE_S", 60.0)
+
+
 def values(count: int = COUNT) -> list[bytes | None]:
     """Make events with a bad one, a tombstone and an unlabelled one among them."""
     strange: dict[int, bytes | None] = {3: b"{", 8: None, 11: event(11, y=None), 17: b""}
@@ -110,6 +116,7 @@ def test_a_run_predicts_all_commits_all_and_ends(delivery: str) -> None:
     ]
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_epoch_ends_when_its_time_is_over_and_not_before() -> None:
     cluster = new_cluster()
     process = Process(cluster).run([5, 5, NOTHING, EPOCH, NOTHING, 5, EPOCH, 9])
@@ -117,6 +124,7 @@ def test_an_epoch_ends_when_its_time_is_over_and_not_before() -> None:
     assert [facts.committed for facts in process.seen.epochs] == [{0: 10}, {0: 15}, {0: 24}]
 
 
+@pytest.mark.usefixtures("patient")
 def test_what_comes_after_a_pause_is_not_an_epoch_of_its_own() -> None:
     cluster = new_cluster()
     process = Process(cluster).run([5, *[EPOCH] * 5, 5, NOTHING, 5, EPOCH, 9])

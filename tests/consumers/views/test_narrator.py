@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -156,4 +157,66 @@ def test_row_37_a_pause_is_told_with_what_is_at_stake_and_so_is_its_end(
         "epoch after 1 failed: nothing of it is committed; 900 records have no checkpoint yet",
         "reading is held back until a checkpoint is saved: 910 records have none yet",
         "reading goes on",
+    ]
+
+
+def fields_of(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    told = [record.__dict__ for record in caplog.records]
+    return [each["fields"] for each in told if each["event"] == event]
+
+
+def test_a_summary_has_its_figures_as_fields(
+    clock: Clock, narrator: Narrator, caplog: pytest.LogCaptureFixture
+) -> None:
+    narrator = Narrator(clock, lambda: 312_000_000, every_s=5.0)
+    window = {"accuracy": 0.8, "kappa_t": 0.25}
+    baselines = {View.WINDOW: {Baseline.NO_CHANGE: 0.7}}
+    narrator.scores(ScoreFacts(9, 8, {View.WINDOW: window}, baselines))
+    narrator.batch(batch(600, dead=1, lag=5))
+    clock.now = 5.0
+    narrator.batch(batch(0, lag=4))
+    assert fields_of(caplog, "summary") == [
+        {
+            "consumed": 600,
+            "rate": 120.0,
+            "dead_letters": 1,
+            "drifts": 0,
+            "lag": 4,
+            "resident_bytes": 312_000_000,
+            "model_version": 7,
+            "accuracy": 0.8,
+            "kappa_t": 0.25,
+            "no_change": 0.7,
+        }
+    ]
+    assert caplog.messages[-1].endswith(", memory 312 MB")
+
+
+def test_fields_of_several_models_tell_the_lowest_and_the_highest(
+    narrator: Narrator, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for partition in range(3):
+        narrator.batch(replace(batch(20), partition=partition, model_version=10 + partition))
+    clock.now = EVERY_S
+    narrator.batch(replace(batch(0), model_version=0))
+    (fields,) = fields_of(caplog, "summary")
+    assert (fields["model_version"], fields["model_version_highest"]) == (10, 12)
+
+
+def test_a_run_that_ends_tells_its_last_figures(
+    narrator: Narrator, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    narrator.batch(batch(30))
+    clock.now = 2.0
+    narrator.state(State.STOPPING)
+    (fields,) = fields_of(caplog, "summary")
+    assert (fields["consumed"], fields["rate"]) == (30, 15.0)
+
+
+def test_where_a_drift_was_found_is_told_by_fields(
+    narrator: Narrator, caplog: pytest.LogCaptureFixture
+) -> None:
+    narrator.batch(replace(batch(200), drifts=(DriftFacts("adwin", 4711, 3, 99),)))
+    assert fields_of(caplog, "drift_detected") == [
+        {"detector": "adwin", "partition": 3, "offset": 99, "model_version": 4711}
     ]

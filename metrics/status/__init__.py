@@ -1,0 +1,1 @@
+"""The status page of a streamfit consumer: what it shows, and how it stays up to date."""
