@@ -12,6 +12,7 @@ from consumers.checkpoints.checkpoint import versions
 from consumers.commands.check import check
 from consumers.commands.demo import demo
 from consumers.commands.dlq import dlq
+from consumers.commands.doctor import doctor
 from consumers.commands.init import init
 from consumers.commands.models import models
 from consumers.commands.produce import produce
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(init)
 app.command()(check)
+app.command()(doctor)
 app.command()(run)
 app.command()(produce)
 app.add_typer(models, name="models")
