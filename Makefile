@@ -16,8 +16,8 @@ DEV := $(VENV)/.dev-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-quick lint format chaos chaos-full bench bench-quick bench-backlog profile \
-  lock clean
+.PHONY: help demo test test-quick lint format chaos chaos-full bench bench-quick bench-backlog endurance \
+  pages profile lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,13 @@ bench-quick: $(DEV) $(PROGRAM) ## the same in 5 minutes, once each, written to .
 bench-backlog: $(DEV) $(PROGRAM) ## work off 10,000,000 events beside 100,000: cost and memory
 	@$(BIN)/python -m tests.benchmarks.run --parts backlog \
 	  --backlogs 100000 1000000 10000000 $(ARGS)
+
+endurance: $(DEV) $(PROGRAM) ## run at full speed for MINUTES=30: memory, stages; needs prometheus
+	@$(BIN)/python -m tests.benchmarks.endurance --minutes $(if $(filter file,$(origin MINUTES)),30,$(MINUTES)) $(ARGS)
+
+pages: $(DEV) $(PROGRAM) ## write what is made from code: dashboards, rules, reference, tables
+	@for page in tests.deploy.dashboards tests.deploy.metrics_page tests.deploy.prometheus_rule \
+	  tests.docs.reference tests.fault_table; do $(BIN)/python -m $$page; done
 
 profile: $(DEV) $(PROGRAM) ## write a flame graph of a run at full speed to .cache/profile.svg
 	@$(BIN)/python -m tests.benchmarks.profile $(ARGS)

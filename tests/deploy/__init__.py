@@ -1,0 +1,1 @@
+"""What deploy/ and the pages about it are held to, and what writes the generated ones."""
