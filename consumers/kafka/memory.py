@@ -8,7 +8,7 @@ from typing import Any
 
 # What the process takes without a queue: the interpreter, scikit-learn and numba, the batch at
 # work, and the fetched answers before they are cut into records. Measured by `make bench-backlog`.
-BASE_BYTES = 260_000_000
+BASE_BYTES = 300_000_000
 # A queued record takes this beside its key and value.
 _OVERHEAD_BYTES = 400
 _FETCH_SHARE, _READ_SHARE, _WRITE_SHARE = 0.15, 0.4, 0.25
@@ -30,7 +30,7 @@ def reading(max_memory: int, partitions: int) -> dict[str, Any]:
     Examples
     --------
     >>> reading(400_000_000, 4)["queued.max.messages.kbytes"]
-    13671
+    9765
     """
     room = max_memory - BASE_BYTES
     share = room * _READ_SHARE / partitions

@@ -123,6 +123,8 @@ def _facts(field: FieldInfo) -> list[str]:
     facts = [f"{kind}, {bounds}" if bounds else kind]
     if field.is_required():
         facts.append("**required**")
+    elif kind == "size":
+        facts.append(f'default `"{field.default / 1e6:g}MB"`')
     elif field.default not in (None, PydanticUndefined):
         facts.append(f"default `{_written(field.default)}`")
     return facts
