@@ -46,9 +46,8 @@ def tracing(settings: Settings) -> Iterator[Traces]:
         from consumers.views.spans import BatchSpans, Origin  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(
-            f"tracing.endpoint: {error.name} is not installed; install "
-            "opentelemetry-sdk and opentelemetry-exporter-otlp-proto-http "
-            "(pip install 'streamfit[otel]'), or leave tracing.endpoint out"
+            f"tracing.endpoint: {error.name} is not installed; run pip install opentelemetry-sdk "
+            "opentelemetry-exporter-otlp-proto-http, or leave tracing.endpoint out"
         ) from None
     origin = Origin(settings.input.topic, settings.input.group)
     with sending(url, settings.tracing.ratio, _process(settings)) as tracer:

@@ -19,6 +19,8 @@ _log = logging.getLogger("streamfit.metrics")
 # A whole request must be there within this time, and each part of the answer taken.
 CLIENT_TIMEOUT_S = 5.0
 _POLL_S = 0.1
+# Each has a thread. Far more than probes, scrapes and pages ever need.
+MOST_CONNECTIONS = 128
 
 
 class MetricsPortError(Exception):
@@ -146,9 +148,21 @@ class _Server(ThreadingMixIn, WSGIServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start the time that a client has for its request, and a thread for it."""
         with self._lock:
-            self._open.add(request)
-            self._reading[request] = self._clock()
-        super().process_request(request, client_address)
+            if len(self._open) < MOST_CONNECTIONS or self._make_room():
+                self._open.add(request)
+                self._reading[request] = self._clock()
+            has_room = request in self._open
+        if not has_room:
+            return self.shutdown_request(request)
+        return super().process_request(request, client_address)
+
+    def _make_room(self) -> bool:
+        """End who has kept us waiting longest for a request, so that a probe still gets in."""
+        waiting = min(self._reading, key=self._reading.__getitem__, default=None)
+        if waiting is not None:
+            del self._reading[waiting]
+            _end(waiting)
+        return waiting is not None
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands, in the thread of the connection; then read the request and answer it."""

@@ -165,7 +165,8 @@ class LimitsSection(Section):
     max_uncheckpointed: Annotated[Int, Field(ge=1)] = 1_000_000
     """Records learned while the store is away; then reading waits for it."""
     max_memory: Annotated[int, BeforeValidator(parse_size), Field(ge=LEAST_MEMORY)] = 400_000_000
-    """Bounds what the clients fetch ahead and keep until it is acknowledged. Models come on top."""
+    """Bounds the process without its models; 300 MB of it are for Python and the libraries, the
+    rest for what is fetched ahead and not yet acknowledged."""
     stall_after: Duration = timedelta(seconds=60)
     """A partition that lags and stands still for so long turns `/readyz` red."""
 

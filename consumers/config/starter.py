@@ -83,7 +83,7 @@ store = "file:///var/lib/streamfit"   # or s3://bucket/folder, gs://, az://: by 
 # level = "info"                      # or "debug", "warning", "error"
 # format = "auto"                     # sentences on a terminal, JSON elsewhere; or "json", "text"
 
-[tracing]                             # OpenTelemetry; takes `pip install "streamfit[otel]"`
+[tracing]                             # OpenTelemetry; its packages are no part of the install
 # endpoint = "http://localhost:4318"  # the collector's OTLP over HTTP; left out: no traces
 # ratio = 1.0                         # share of the batches that are traced
 # headers = false                     # true: predictions carry the traceparent of their event
@@ -93,6 +93,6 @@ store = "file:///var/lib/streamfit"   # or s3://bucket/folder, gs://, az://: by 
 # dead_letter_count = 500
 # dead_letter_run = 100
 # max_uncheckpointed = 1000000        # records learned while the store is away; then reading waits
-# max_memory = "400MB"                # bounds what is fetched ahead; models come on top
+# max_memory = "400MB"                # of the whole process, without its models
 # stall_after = "60s"                 # a partition that lags and stands still: /readyz turns red
 """

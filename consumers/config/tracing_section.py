@@ -33,7 +33,7 @@ class TracingSection(Section):
 
     endpoint: Annotated[str, AfterValidator(_a_collector)] | None = None
     """Address of an OpenTelemetry collector, OTLP over HTTP; left out: no traces. Takes `pip
-    install 'streamfit[otel]'`.
+    install opentelemetry-sdk opentelemetry-exporter-otlp-proto-http`.
     """
     ratio: Annotated[Float, Field(ge=0, le=1)] = 1.0
     """Share of the batches that are traced."""

@@ -19,7 +19,7 @@ VERSIONS = Kind(
     "client.versions",
     Level.PROBLEM,
     "streamfit is tested with the versions that it asks for, and with no others",
-    "install streamfit anew in an environment of its own: pip install --upgrade streamfit",
+    "install streamfit anew in an environment of its own, with what its requirements.lock names",
     SETTINGS,
 )
 SCIKIT_LEARN = Kind(

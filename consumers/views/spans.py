@@ -75,7 +75,7 @@ class BatchSpans:
         self._headers = headers
 
     def batch(self, records: Records) -> "BatchSpan":
-        """Begin a span, linked to the contexts that the records came with."""
+        """Begin a span; with `headers`, linked to the contexts that the records came with."""
         came = _incoming(records) if self._headers else None
         # A root of its own: a batch has as many parents as records, which only links can tell.
         span = self._tracer.start_span(

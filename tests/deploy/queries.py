@@ -59,15 +59,22 @@ def operands(expression: str) -> list[str]:
     """Take a condition apart into what must have data even while the condition does not hold.
 
     `and` and `unless` leave out what is well, so each of their sides stands alone; and a
-    comparison tells 0 or 1 in place of leaving out.
+    comparison tells 0 or 1 in place of leaving out. A side cut out of parentheses gets its own.
 
     Examples
     --------
     >>> operands("up == 0 and on (job, instance) last_over_time(seen[1d])")
     ['up == bool 0', 'last_over_time(seen[1d])']
+    >>> operands("sum by (job) (lost unless lost offset 15m) > 0")
+    ['sum by (job) (lost)', '(lost offset 15m) > bool 0']
     """
-    sides = [side.strip() for side in _SET_OPERATION.split(expression)]
+    sides = [_closed(side.strip()) for side in _SET_OPERATION.split(expression)]
     return [_COMPARISON.sub(r" \1 bool ", side) for side in sides]
+
+
+def _closed(side: str) -> str:
+    missing = side.count("(") - side.count(")")
+    return "(" * -missing + side + ")" * missing
 
 
 def _rules() -> Iterator[dict[str, Any]]:

@@ -152,3 +152,9 @@ def test_grafana_finds_prometheus_and_the_dashboards() -> None:
 def test_a_stop_lasts_longer_than_the_program_needs_at_most() -> None:
     for service in LEARNERS:
         assert SERVICES[service]["stop_grace_period"] == "60s"
+
+
+def test_the_model_can_be_rolled_back_to_where_it_was_before_an_alert_fired() -> None:
+    checkpoint = load(SETTINGS).checkpoint
+
+    assert checkpoint.keep * checkpoint.every.total_seconds() >= 3600

@@ -114,12 +114,16 @@ def test_the_image_runs_the_command_itself_and_not_as_root(config: dict[str, Any
     assert settings["StopSignal"] == "SIGTERM"
     assert settings["Volumes"] == {"/var/lib/streamfit": {}}
     assert "/livez" in " ".join(settings["Healthcheck"]["Test"])
+    # What the image sets wins over a file, so it sets what must be and no more.
+    of_metrics = [each for each in settings["Env"] if each.startswith("STREAMFIT_METRICS__")]
+    assert of_metrics == ["STREAMFIT_METRICS__HOST=0.0.0.0"]
     assert "OMP_NUM_THREADS=1" in settings["Env"]
     assert settings["Labels"]["org.opencontainers.image.title"] == "streamfit"
 
 
 def test_the_image_holds_no_tool_of_its_build(image: str, config: dict[str, Any]) -> None:
-    look = "import importlib.util as i; print([m for m in ('pip', 'hatchling') if i.find_spec(m)])"
+    tools = ("pip", "setuptools", "hatchling")
+    look = f"import importlib.util as i; print([m for m in {tools} if i.find_spec(m)])"
 
     found = docker("run", "--rm", "--entrypoint", "python", image, "-c", look)
 

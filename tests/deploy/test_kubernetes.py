@@ -174,7 +174,7 @@ def test_resources_are_bounded_and_fit_the_limit_on_memory(folder: str) -> None:
 
     assert {*resources["requests"]} == {*resources["limits"]} == {"cpu", "memory"}
     assert resources["limits"]["memory"] == "1Gi"
-    # 250 MB of libraries, and room for the model.
+    # Room for the model, three times.
     assert settings(folder).limits.max_memory + 500_000_000 <= 2**30
 
 
@@ -206,7 +206,59 @@ def test_selectors_find_the_pods_of_this_application_alone(folder: str) -> None:
     assert all(selector == labels for selector in selectors)
     monitor = one(folder, "ServiceMonitor")["spec"]
     assert monitor["selector"]["matchLabels"] == one(folder, "Service")["metadata"]["labels"]
-    assert monitor["jobLabel"] in labels
+
+
+@pytest.mark.parametrize("folder", OVERLAYS)
+def test_the_same_application_in_two_namespaces_is_two_jobs(folder: str) -> None:
+    (endpoint,) = one(folder, "ServiceMonitor")["spec"]["endpoints"]
+    (relabeling,) = [each for each in endpoint["relabelings"] if each["targetLabel"] == "job"]
+    namespace, label = relabeling["sourceLabels"]
+    labels = {re.sub(r"\W", "_", name) for name in one(folder, "Service")["metadata"]["labels"]}
+
+    assert namespace == "__meta_kubernetes_namespace"
+    assert label.removeprefix("__meta_kubernetes_service_label_") in labels
+
+
+@pytest.mark.parametrize("folder", OVERLAYS)
+def test_only_prometheus_reaches_the_metrics_from_other_namespaces(folder: str) -> None:
+    (rule,) = one(folder, "NetworkPolicy")["spec"]["ingress"]
+
+    assert rule["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    ]
+
+
+@pytest.mark.parametrize("folder", OVERLAYS)
+def test_the_model_can_be_rolled_back_to_where_it_was_before_an_alert_fired(folder: str) -> None:
+    checkpoint = settings(folder).checkpoint
+
+    assert checkpoint.keep * checkpoint.every.total_seconds() >= 3600
+
+
+@pytest.mark.parametrize("folder", OVERLAYS)
+def test_the_pod_of_the_readme_that_rolls_back_has_all_that_a_pod_has_but_its_probes(
+    folder: str,
+) -> None:
+    program = re.search(r"\| jq '(.+?)' \|", (K8S / "README.md").read_text(), re.DOTALL)
+    assert program is not None
+    done = subprocess.run(
+        [tool("jq", "install jq"), program[1]],
+        input=json.dumps(one(folder, "Deployment")),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    made = json.loads(done.stdout)
+    (inside,) = made["spec"]["containers"]
+
+    kubernetes_validate.validate(made, KUBERNETES, strict=True)
+    assert made["spec"]["volumes"] == pod(folder)["volumes"]
+    assert (inside["command"], inside["args"]) == (["sleep"], ["3600"])
+    left_out = {"startupProbe", "livenessProbe", "readinessProbe", "ports"}
+    kept = {key for key in container(folder) if key not in left_out | {"args"}}
+    assert {key: inside[key] for key in kept} == {key: container(folder)[key] for key in kept}
+    assert not left_out & {*inside}
 
 
 @pytest.mark.parametrize("folder", OVERLAYS)

@@ -11,7 +11,8 @@ from tests.deploy.metrics_page import PAGE
 from tests.deploy.prometheus import DEPLOYED, promtool
 
 RUNBOOKS = PAGE.with_name("runbooks.md")
-ANNOTATIONS = {"summary", "description", "runbook"}
+# `runbook_url` is what the usual templates of Alertmanager look for.
+ANNOTATIONS = {"summary", "description", "runbook_url"}
 SEVERITIES = {"critical", "warning", "info"}
 _HISTOGRAM = ("_bucket", "_sum", "_count")
 
@@ -76,7 +77,7 @@ def test_an_alert_has_a_section_of_the_runbooks_and_each_section_an_alert() -> N
     assert sections == list(ALERTS)
     for alert, rule in ALERTS.items():
         # An anchor is the heading in small letters.
-        assert rule["annotations"]["runbook"] == f"docs/runbooks.md#{alert.lower()}"
+        assert rule["annotations"]["runbook_url"] == f"docs/runbooks.md#{alert.lower()}"
 
 
 def test_each_section_of_the_runbooks_says_the_same_five_things() -> None:

@@ -39,7 +39,7 @@ EXAMPLES: dict[str, tuple[str, str]] = {
     "demo": ("3", "streamfit demo --json --plot elec2.png"),
     "init": ("", "streamfit init fresh.toml"),
     "check": ("3, 5", "streamfit check my.toml --json"),
-    "doctor": ("3, 4, 5", "streamfit doctor my.toml"),
+    "doctor": ("3, 4, 5, 70", "streamfit doctor my.toml"),
     "run": ("3, 4, 5", "streamfit run my.toml --set log.level=warning"),
     "produce": (
         "3",

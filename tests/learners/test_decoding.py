@@ -181,38 +181,40 @@ def test_a_bad_record_alone_gives_an_empty_batch(value: bytes, why: Refusal) -> 
 
 
 @pytest.mark.parametrize("text", ["5e-324", "-0.0", "1e15", "-1e15", "3"])
-def test_row_7_and_6_denormals_minus_zero_and_the_bound_itself_are_accepted(text: str) -> None:
+def test_bad_inputs_7_and_6_denormals_minus_zero_and_the_bound_itself_are_accepted(
+    text: str,
+) -> None:
     value = one(feature(text)).X[0, 0]
     assert value == float(text)
     assert math.copysign(1, value) == math.copysign(1, float(text))
 
 
-def test_row_8_of_duplicate_keys_the_last_wins() -> None:
+def test_bad_input_8_of_duplicate_keys_the_last_wins() -> None:
     batch = one(changed(features='{"a":1,"a":2,"b":3,"a":4}'))
     assert batch.X.tolist() == [[4.0, 3.0]]
 
 
-def test_row_14_a_tombstone_is_skipped_and_counted() -> None:
+def test_bad_input_14_a_tombstone_is_skipped_and_counted() -> None:
     decoded = decode(None, GOOD, None)
     assert decoded.skipped == {SkipReason.TOMBSTONE: 2}
     assert decoded.rejections == ()
     assert decoded.batch.rows.tolist() == [1]
 
 
-def test_row_14_a_read_of_tombstones_alone_gives_an_empty_batch() -> None:
+def test_bad_input_14_a_read_of_tombstones_alone_gives_an_empty_batch() -> None:
     decoded = decode(None, None)
     assert len(decoded.batch) == 0
     assert decoded.skipped == {SkipReason.TOMBSTONE: 2}
 
 
 @pytest.mark.parametrize("value", [changed(y="null"), b'{"id":"e","ts":7,"features":[1.5,2]}'])
-def test_row_21_an_event_without_a_label_is_kept_as_unlabelled(value: bytes) -> None:
+def test_bad_input_21_an_event_without_a_label_is_kept_as_unlabelled(value: bytes) -> None:
     batch = one(value)
     assert batch.labelled.tolist() == [False]
     assert batch.y.tolist() == [-1]
 
 
-def test_row_18_an_unknown_label_may_be_kept_as_unlabelled() -> None:
+def test_bad_input_18_an_unknown_label_may_be_kept_as_unlabelled() -> None:
     decoded = decode(changed(y="5"), GOOD, changed(y="1.5"), keep=True)
     assert decoded.batch.labelled.tolist() == [False, True]
     assert [(r.row, r.reason) for r in decoded.rejections] == [(2, Reason.WRONG_TYPE)]
@@ -222,12 +224,12 @@ def test_row_18_an_unknown_label_may_be_kept_as_unlabelled() -> None:
     ("ts", "time_ms"),
     [("0", 0), ("-5", -5), ("4102444800000", 4_102_444_800_000), ("9" * 30, 2**62)],
 )
-def test_row_25_strange_times_are_taken_within_64_bits(ts: str, time_ms: int) -> None:
+def test_bad_input_25_strange_times_are_taken_within_64_bits(ts: str, time_ms: int) -> None:
     assert one(changed(ts=ts)).time_ms.tolist() == [time_ms]
 
 
 @pytest.mark.parametrize("text", [r"a\u0000b", "\u202eabc", r"a\n{\"level\":\"error\"}"])
-def test_row_30_control_characters_in_an_id_are_kept_as_they_came(text: str) -> None:
+def test_bad_input_30_control_characters_in_an_id_are_kept_as_they_came(text: str) -> None:
     batch = one(changed(id=f'"{text}"'))
     assert batch.ids == [json.loads(f'"{text}"')]
 
@@ -267,7 +269,7 @@ def test_flat_rows_hold_features_and_label_side_by_side_and_more_is_ignored() ->
     assert batch.ids == [9]
 
 
-def test_row_16_a_flat_row_without_a_feature_is_refused() -> None:
+def test_bad_input_16_a_flat_row_without_a_feature_is_refused() -> None:
     decoded = decode(b'{"a":1,"id":9}', b'{"a":1,"b":2,"id":9}', schema=FLAT)
     assert [(r.stage, r.reason) for r in decoded.rejections] == [
         (Stage.SCHEMA, Reason.MISSING_FIELD)
@@ -306,7 +308,7 @@ def test_a_label_that_is_a_number_is_the_target_itself() -> None:
 
 
 @pytest.mark.parametrize("text", [b"1e30", b"-1e30", b"1e999", b"9" * 400])
-def test_row_19_a_target_beyond_the_bound_is_refused_at_its_label(text: bytes) -> None:
+def test_bad_input_19_a_target_beyond_the_bound_is_refused_at_its_label(text: bytes) -> None:
     schema = Schema(features=("a",), features_in="", label="y")
     decoded = decode(b'{"a":1,"y":%s}' % text, b'{"a":1,"y":1}', schema=schema)
     assert [(r.row, r.stage, r.reason) for r in decoded.rejections] == [
@@ -316,7 +318,7 @@ def test_row_19_a_target_beyond_the_bound_is_refused_at_its_label(text: bytes) -
 
 
 @pytest.mark.parametrize("text", [b"true", b'"1"'])
-def test_row_19_a_target_that_is_no_number_is_refused(text: bytes) -> None:
+def test_bad_input_19_a_target_that_is_no_number_is_refused(text: bytes) -> None:
     schema = Schema(features=("a",), features_in="", label="y")
     decoded = decode(b'{"a":1,"y":%s}' % text, schema=schema)
     assert [(r.stage, r.reason) for r in decoded.rejections] == [LABEL_TYPE]
@@ -337,7 +339,7 @@ def test_without_a_time_the_records_own_is_taken() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -5, 2**64 - 1, 2**70])
-def test_row_4_an_id_that_is_a_number_keeps_every_digit(number: int) -> None:
+def test_bad_input_4_an_id_that_is_a_number_keeps_every_digit(number: int) -> None:
     assert one(changed(id=str(number))).ids == [number]
 
 

@@ -6,7 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from metrics.server import CLIENT_TIMEOUT_S, MetricsPortError, MetricsServer
+from metrics.server import (
+    CLIENT_TIMEOUT_S,
+    MOST_CONNECTIONS,
+    MetricsPortError,
+    MetricsServer,
+)
 from tests.metrics.http_site import PATIENCE_S, Site
 
 
@@ -23,6 +28,19 @@ def test_a_half_open_client_holds_up_nobody_and_is_ended(site: Site, sent: bytes
 def test_many_half_open_clients_hold_up_nobody(site: Site) -> None:
     clients = [site.connect() for _ in range(50)]
     assert site.ask("/metrics").status == 200
+    for client in clients:
+        client.close()
+
+
+def test_connections_are_bounded_and_who_asks_gets_in_before_who_keeps_us_waiting(
+    site: Site,
+) -> None:
+    clients = [site.connect() for _ in range(MOST_CONNECTIONS + 30)]
+    assert site.ask("/livez").status == 200
+    assert clients[0].recv(1000) == b""
+    assert clients[29].recv(1000) == b""
+    clients[-1].sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+    assert clients[-1].recv(1000).startswith(b"HTTP/1.0 200")
     for client in clients:
         client.close()
 

@@ -42,7 +42,7 @@ def test_the_record_is_kept_and_its_fault_and_place_told() -> None:
     }
 
 
-def test_row_31_headers_of_any_kind_stay_in_front_and_in_order() -> None:
+def test_bad_input_31_headers_of_any_kind_stay_in_front_and_in_order() -> None:
     headers: Headers = [("a", b"\xff\xfe"), ("a", b"again"), ("b", None), ("é", "text")]
     letter = letter_of(b"x", headers=headers)
     assert letter.headers[:4] == headers
@@ -55,14 +55,14 @@ def test_a_missing_key_stays_missing(key: bytes | None) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, MAX_BYTES - len(b"key")])
-def test_row_26_a_value_within_the_limit_is_not_cut(length: int) -> None:
+def test_bad_input_26_a_value_within_the_limit_is_not_cut(length: int) -> None:
     letter = letter_of(b"v" * length)
     assert letter.value == b"v" * length
     assert not any("length" in name for name, _ in letter.headers)
 
 
 @pytest.mark.parametrize("length", [MAX_BYTES, 10_000_000])
-def test_row_26_a_value_too_large_is_cut_with_its_length_and_hash(length: int) -> None:
+def test_bad_input_26_a_value_too_large_is_cut_with_its_length_and_hash(length: int) -> None:
     value = bytes(i % 251 for i in range(1000)) * (length // 1000)
     letter = letter_of(value)
     assert letter.value == value[:KEPT_OF_A_CUT]
@@ -72,7 +72,7 @@ def test_row_26_a_value_too_large_is_cut_with_its_length_and_hash(length: int) -
     assert letter.key == b"key"
 
 
-def test_row_26_a_key_too_large_is_cut_with_its_length_and_hash() -> None:
+def test_bad_input_26_a_key_too_large_is_cut_with_its_length_and_hash() -> None:
     key = b"k" * 1_000_000
     letter = letter_of(b"value", key=key)
     assert letter.key == key[:KEPT_OF_A_CUT]
@@ -86,7 +86,7 @@ def test_row_26_a_key_too_large_is_cut_with_its_length_and_hash() -> None:
     ("value", "key", "count"),
     [(899_000, 899_000, 0), (600_000, 600_000, 0), (800_000, 10, 10_000), (10**7, 10**6, 10_000)],
 )
-def test_row_26_value_key_and_headers_together_fit_into_a_message(
+def test_bad_input_26_value_key_and_headers_together_fit_into_a_message(
     value: int, key: int, count: int
 ) -> None:
     headers: Headers = [("header", b"twenty bytes of them")] * count

@@ -72,7 +72,7 @@ def test_an_event_with_a_key_keeps_it_and_one_without_goes_by_its_source_partiti
 
 
 @given(st.lists(st.one_of(st.integers(-(2**70), 2**70), st.text()), min_size=4, max_size=4))
-def test_row_30_ids_come_back_as_they_came_whatever_they_hold(ids: list[str | int]) -> None:
+def test_bad_input_30_ids_come_back_as_they_came_whatever_they_hold(ids: list[str | int]) -> None:
     said = decoded(PredictionEncoder(("down", "up"), 1), batch(ids=ids), predictions())
     assert [each["id"] for each in said] == ids
 

@@ -70,7 +70,7 @@ def test_row_42_a_guilty_row_is_left_out_of_everything_and_named_by_its_place_in
     assert scores.facts().scored == 8
 
 
-def test_row_32_an_empty_batch_does_nothing() -> None:
+def test_bad_input_32_an_empty_batch_does_nothing() -> None:
     step, scores = step_of(*LINEAR)
     result = step(events(0))
     assert (len(result.predictions), result.learned) == (0, 0)

@@ -57,7 +57,7 @@ def test_configured_twice_a_line_comes_once(capsys: pytest.CaptureFixture[str]) 
     assert len(lines(capsys)) == 1
 
 
-def test_row_30_a_line_break_in_a_text_makes_no_second_line(
+def test_bad_input_30_a_line_break_in_a_text_makes_no_second_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure()
