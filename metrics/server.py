@@ -19,8 +19,8 @@ _log = logging.getLogger("streamfit.metrics")
 # A whole request must be there within this time, and each part of the answer taken.
 CLIENT_TIMEOUT_S = 5.0
 _POLL_S = 0.1
-# Each has a thread. Far more than probes, scrapes and pages ever need.
-MOST_CONNECTIONS = 128
+# Each has a thread and a descriptor, of which a process often has 1,024: some must be Kafka's.
+MOST_CONNECTIONS = 512
 
 
 class MetricsPortError(Exception):

@@ -44,6 +44,8 @@ _LEFT_OUT = (
     "turtledemo",
     "__pycache__",
 )
+# Debian's Python keeps what a virtual environment begins with outside of its library.
+_DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 # Wheels may count on these (PEP 600), and every Python image has them.
 _FOR_WHEELS = ("libstdc++.so.6", "libgcc_s.so.1", "libpthread.so.0", "libdl.so.2", "librt.so.1")
 
@@ -183,6 +185,8 @@ def _fill(root: Path) -> None:
     ignored = shutil.ignore_patterns(*_LEFT_OUT)
     shutil.copytree(sysconfig.get_paths()["stdlib"], library, symlinks=True, ignore=ignored)
     shutil.copy2(python, root / "usr/local/bin" / _VERSION)
+    if _DEBIAN_WHEELS.is_dir():
+        shutil.copytree(_DEBIAN_WHEELS, root / _DEBIAN_WHEELS.relative_to("/"))
     for name in ("python3", "python"):
         (root / "usr/local/bin" / name).symlink_to(_VERSION)
     commands = [Path(shutil.which(name) or f"/bin/{name}").resolve() for name in _COMMANDS]
