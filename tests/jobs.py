@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import skops.io
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 from sklearn.pipeline import Pipeline
+
+from consumers.kafka.failures import passes
 
 COMMAND = str(Path(sys.executable).parent / "streamfit")
 TIMEOUT_S = 120.0
@@ -154,7 +156,14 @@ class Job:
         """Committed offsets of the group, with their metadata."""
         with self._consumer() as consumer:
             places = [TopicPartition(self.topic, p) for p in range(self.partitions)]
-            return consumer.committed(places, timeout=TIMEOUT_S)
+            deadline = time.monotonic() + TIMEOUT_S
+            while True:
+                try:
+                    return consumer.committed(places, timeout=TIMEOUT_S)
+                except KafkaException as error:  # the coordinator of a new broker is not up yet
+                    if not passes(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.1)
 
     def commit(self, offset: int, metadata: str = "") -> None:
         """Commit as something else would."""
