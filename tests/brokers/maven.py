@@ -107,7 +107,8 @@ class MavenServer:
         (folder / "server.properties").write_text(
             "".join(f"{key}={text}\n" for key, text in self._adapt(settings, folder).items())
         )
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One that begins with a minus would be taken for an option.
+        cluster = base64.b64encode(uuid.uuid4().bytes, b"AB").decode().rstrip("=")
         done = subprocess.run(
             self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c"),
             cwd=folder,
