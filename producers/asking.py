@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Producer
+
+from producers.client_errors import CLIENT_ERRORS
 
 # The client's own time-out should come first: it tells more.
 GRACE_S = 2.0
@@ -59,7 +61,7 @@ class Asking:
         def work() -> None:
             if overdue is not None:
                 overdue.join()
-            with contextlib.suppress(KafkaException):  # it has failed for good: so be it
+            with contextlib.suppress(*CLIENT_ERRORS):  # it has failed for good: so be it
                 producer.close()
 
         threading.Thread(target=work, name="close", daemon=True).start()

@@ -3,17 +3,19 @@
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from learners.events import Headers
 from producers.asking import Asking
+from producers.client_errors import CLIENT_ERRORS, FATAL, kafka_error
 from producers.dead_letters import DeadLetter
 from producers.encoding import BY_KEY, PredictionRecords
 from producers.outputs import DEFINITE, DeliveryError, Outputs, Reports
 
+_Answer = TypeVar("_Answer")
 _log = logging.getLogger("streamfit.sink")
 CONFIG: dict[str, str | int | float | bool] = {
     "enable.idempotence": True,  # in order and once, whatever the network does
@@ -54,7 +56,13 @@ class Sink(Protocol):
         """
 
     def poll(self) -> None:
-        """Serve delivery reports; called now and then while nothing is handed over."""
+        """Serve delivery reports; called now and then while nothing is handed over.
+
+        Raises
+        ------
+        DeliveryError
+            If the client can do nothing any more.
+        """
 
     def renew(self) -> None:
         """Throw away what is not acknowledged, and begin anew."""
@@ -89,7 +97,7 @@ class KafkaSink:
         """Hand over predictions."""
         self._begin()
         refused = self._in_runs(records) if records.headers is None else self._singly(records)
-        self._producer.poll(0)
+        self.poll()
         return refused
 
     def _in_runs(self, records: PredictionRecords) -> list[int]:
@@ -121,9 +129,9 @@ class KafkaSink:
 
     def flush(self, timeout_s: float) -> None:
         """Wait until everything is acknowledged, and look for failures."""
-        waiting = self._producer.flush(timeout_s)
+        waiting = self._try(lambda: self._producer.flush(timeout_s))
         if self.dead_letters(self._reports.too_large()):
-            waiting = self._producer.flush(timeout_s)
+            waiting = self._try(lambda: self._producer.flush(timeout_s))
         # flush() counts a failed message as gone: only its delivery report tells.
         self._reports.check()
         if waiting:
@@ -135,7 +143,7 @@ class KafkaSink:
 
     def poll(self) -> None:
         """Serve delivery reports."""
-        self._producer.poll(0)
+        self._try(lambda: self._producer.poll(0))
 
     def renew(self) -> None:
         """Throw the client away, with what it holds, and make a new one."""
@@ -146,7 +154,7 @@ class KafkaSink:
     def close(self) -> None:
         """Drop what is not acknowledged."""
         # A client that was fenced refuses even this; there is nothing left to save then.
-        with contextlib.suppress(KafkaException, RuntimeError, SystemError):
+        with contextlib.suppress(*CLIENT_ERRORS, RuntimeError):
             self._producer.purge()
             self._producer.close()
 
@@ -155,6 +163,24 @@ class KafkaSink:
 
     def _begin(self) -> None:
         """Do what must be done before records are handed over."""
+
+    def _try(self, request: Callable[[], _Answer]) -> _Answer:
+        """Do what may serve callbacks: out of it the client raises what ends it for good."""
+        try:
+            return request()
+        except CLIENT_ERRORS as raised:
+            raise self._failed(kafka_error(raised) or self._fatal()) from raised
+
+    def _refused(self, error: KafkaError, topic: str) -> DeliveryError:
+        return self._failed(self._fatal() if error.code() == FATAL else error, topic)
+
+    def _fatal(self) -> KafkaError:
+        """Tell what has ended the client, where the call itself did not."""
+        return KafkaError(FATAL)
+
+    def _failed(self, error: KafkaError, topic: str | None = None) -> DeliveryError:
+        where = topic or f"{self._outputs.predictions}, {self._outputs.dead_letters}"
+        return DeliveryError(f"{where}: {error.str()}", definite=error.code() in DEFINITE)
 
     def _produce_all(self, topic: str, partition: int, messages: list[dict[str, Any]]) -> list[int]:
         """Hand many records over in one call, a third cheaper each; gives those too large."""
@@ -165,16 +191,32 @@ class KafkaSink:
             try:
                 queued = self._producer.produce_batch(topic, part, partition, self._reports)
             except KafkaException as error:
-                raise _refused(topic, error.args[0]) from None
+                raise self._refused(error.args[0], topic) from None
             if queued == len(part):
                 break
-            done = _done(topic, part)
+            done = self._done(topic, part)
             refused += [begin + at for at in range(done) if "_error" in part[at]]
             begin += done
             full_since = None if done else full_since
             if begin < len(messages):
                 full_since = self._wait_for_room(topic, full_since)
         return refused
+
+    def _done(self, topic: str, messages: list[dict[str, Any]]) -> int:
+        """Count the records before the first for which the queue had no room.
+
+        A full queue takes none of the rest of a batch, so that order is kept.
+        """
+        for at, message in enumerate(messages):
+            error = message.get("_error")
+            if error is None or error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                continue
+            if error.code() != KafkaError._QUEUE_FULL:  # noqa: SLF001 public: librdkafka's own begin so
+                raise self._refused(error, topic)
+            for unsent in messages[at:]:
+                del unsent["_error"]
+            return at
+        return len(messages)
 
     def _produce(
         self,
@@ -195,7 +237,7 @@ class KafkaSink:
             except KafkaException as error:  # refused before it was queued
                 if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
                     return False
-                raise _refused(topic, error.args[0]) from None
+                raise self._refused(error.args[0], topic) from None
             else:
                 return True
 
@@ -205,7 +247,7 @@ class KafkaSink:
         Gives since when it is full. Raises `DeliveryError` where that is too long.
         """
         full_since = full_since or time.monotonic()
-        self._producer.poll(0.1)
+        self._try(lambda: self._producer.poll(0.1))
         self._reports.check()
         if time.monotonic() > full_since + QUEUE_TIMEOUT_S:
             raise DeliveryError(
@@ -220,24 +262,3 @@ def _messages(records: PredictionRecords, rows: slice) -> list[dict[str, Any]]:
         {"key": key, "value": value}
         for key, value in zip(records.keys[rows], records.values[rows], strict=True)
     ]
-
-
-def _done(topic: str, messages: list[dict[str, Any]]) -> int:
-    """Count the records before the first for which the queue had no room.
-
-    A full queue takes none of the rest of a batch, so that order is kept.
-    """
-    for at, message in enumerate(messages):
-        error = message.get("_error")
-        if error is None or error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-            continue
-        if error.code() != KafkaError._QUEUE_FULL:  # noqa: SLF001 public: librdkafka's own begin so
-            raise _refused(topic, error)
-        for unsent in messages[at:]:
-            del unsent["_error"]
-        return at
-    return len(messages)
-
-
-def _refused(topic: str, error: KafkaError) -> DeliveryError:
-    return DeliveryError(f"{topic}: {error.str()}", definite=error.code() in DEFINITE)

@@ -15,6 +15,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from producers.asking import Asking
+from producers.client_errors import CLIENT_ERRORS
 from producers.outputs import DEFINITE, DeliveryError, Outputs
 from producers.sink import KafkaSink
 
@@ -156,7 +157,7 @@ class TransactionalSink(KafkaSink):
             return
         if self._open:
             self._producer.purge()
-            with contextlib.suppress(KafkaException):  # the broker's time-out ends it, too
+            with contextlib.suppress(*CLIENT_ERRORS):  # the broker's time-out ends it, too
                 self._producer.abort_transaction(ABORT_TIMEOUT_S)
         super().close()
 
@@ -177,16 +178,19 @@ class TransactionalSink(KafkaSink):
                 f"transaction: not answered within {timeout_s:g} s; is Kafka up?"
             ) from None
 
-    def _try(self, request: Callable[[], object]) -> None:
+    def _fatal(self) -> KafkaError:
         try:
-            request()
-        except KafkaException as exception:
-            error = exception.args[0]
-            raise TransactionError(
-                self._told(error),
-                definite=error.code() in DEFINITE,
-                fenced=error.code() in _FENCED or error.code() in _LOST,
-            ) from None
+            self._producer.begin_transaction()
+        except KafkaException as raised:
+            error: KafkaError = raised.args[0]
+            return error
+        return super()._fatal()
+
+    def _failed(self, error: KafkaError, topic: str | None = None) -> DeliveryError:
+        fenced = error.code() in _FENCED or error.code() in _LOST
+        if topic is not None and not fenced:
+            return super()._failed(error, topic)
+        return TransactionError(self._told(error), definite=error.code() in DEFINITE, fenced=fenced)
 
     def _told(self, error: KafkaError) -> str:
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:

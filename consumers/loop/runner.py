@@ -110,12 +110,18 @@ class Runner:
             self._parts.reach("consumed")
             self._work_off(records)
         else:
-            self._parts.sink.poll()
+            self._poll()
         due = bool(self._lanes) and self._is_due()
         if due:
             self._advance()
         self._hold()
         self._reports.report(self._lanes, always=due)
+
+    def _poll(self) -> None:
+        try:
+            self._parts.sink.poll()
+        except DeliveryError as error:
+            raise lost(error) from error
 
     def _work_off(self, records: Records) -> None:
         for lane, mine in self._lanes.split(records):

@@ -150,7 +150,9 @@ def _container(port: int, jvm: Jvm) -> DockerContainer:
 
 def _remove_orphans(engine: docker.DockerClient) -> None:
     """Remove the containers of test runs on this machine that were killed."""
-    for container in engine.containers.list(all=True, filters={"label": OWNER}):
+    # Another run may remove one while they are listed.
+    ours = {"label": OWNER}
+    for container in engine.containers.list(all=True, filters=ours, ignore_removed=True):
         host, _, process = container.labels[OWNER].rpartition("/")
         if host == socket.gethostname() and not _runs(int(process)):
             with contextlib.suppress(APIError):  # another run is removing it

@@ -4,7 +4,7 @@ The embedded broker stores no offsets of a transaction and shows aborted records
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 
 import pytest
@@ -160,7 +160,6 @@ def test_row_39_the_newer_of_one_id_fences_the_older(bench: Bench) -> None:
 
 
 def test_row_39_a_sink_that_is_fenced_while_it_sends_says_so(bench: Bench) -> None:
-    # The client raises a fatal error out of whichever call serves its callbacks, flush among them.
     old, new = bench.sink(), bench.sink()
     old.prepare(DEADLINE_S)
     old.predictions(PredictionRecords.of([(None, b"old", 0)]))
@@ -168,6 +167,44 @@ def test_row_39_a_sink_that_is_fenced_while_it_sends_says_so(bench: Bench) -> No
     with pytest.raises(DeliveryError):
         bench.commit(old, 5)
     assert bench.seen(bench.output) == []
+
+
+def _flush(sink: TransactionalSink) -> None:
+    sink.flush(DEADLINE_S)
+
+
+def _poll(sink: TransactionalSink) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        sink.poll()
+        time.sleep(0.01)
+
+
+def _hand_over(sink: TransactionalSink) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while time.monotonic() < deadline:
+        sink.predictions(PredictionRecords.of([(None, b"older still", 0)]))
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("what", [_flush, _poll, _hand_over])
+def test_row_39_whatever_a_sink_that_is_fenced_does_says_so(
+    bench: Bench, what: Callable[[TransactionalSink], None]
+) -> None:
+    # The client raises a fatal error out of whichever call serves its callbacks, and as a
+    # SystemError where a delivery report was to be served after it.
+    old, new = bench.sink(), bench.sink()
+    old.prepare(DEADLINE_S)
+    new.prepare(DEADLINE_S)
+    old.predictions(PredictionRecords.of([(None, b"old", 0)]))
+    with pytest.raises(TransactionError) as caught:
+        what(old)
+    assert caught.value.fenced
+    old.renew()
+    old.prepare(DEADLINE_S)
+    old.predictions(PredictionRecords.of([(None, b"renewed", 0)]))
+    bench.commit(old, 5)
+    assert bench.seen(bench.output) == [b"renewed"]
 
 
 def test_row_39_a_sink_that_was_fenced_closes_without_an_error(bench: Bench) -> None:
