@@ -4,6 +4,7 @@ Real brokers are looked for only when a collected test asks for them, and before
 runs: a download must not count against a test's timeout.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -140,3 +141,12 @@ def faulty_broker() -> Iterator[FaultyBroker]:
         pytest.skip(str(error))
     with brokers:
         yield brokers
+
+
+@pytest.fixture
+def logs_as_before() -> Iterator[None]:
+    """Undo what a command does to the process that calls it."""
+    logger = logging.getLogger("streamfit")
+    before = [*logger.handlers], logger.level, logger.propagate
+    yield
+    logger.handlers[:], logger.level, logger.propagate = before

@@ -24,7 +24,6 @@ _NOT_BUILT = (
     "input.deduplicate",
     "input.schema_registry",
     "schema.weight",
-    "limits.max_memory",
 )
 
 

@@ -63,7 +63,7 @@ def without_credentials(text: str) -> str:
 def _option(key: str, value: Any) -> Any:
     if isinstance(value, BaseModel):  # the file of a secret is none
         return value.model_dump(mode="json")
-    if is_secret(key) or "passphrase" in key:  # of digits alone, it is a number here
+    if is_secret(key):  # of digits alone, it is a number here
         return MASK
     if isinstance(value, bool | int | float):
         return value

@@ -23,6 +23,7 @@ import psutil
 from tests.benchmarks import endurance_page
 from tests.benchmarks.contest import COMMAND, ContestError, settings_file
 from tests.benchmarks.ground import machine, open_broker
+from tests.benchmarks.observing import high_water
 from tests.benchmarks.workload import create_topic
 from tests.brokers.server import free_port
 from tests.deploy.prometheus import Prometheus, scraping
@@ -136,14 +137,12 @@ def _samples(consumer: psutil.Process, prometheus: Prometheus, seconds: float) -
 def _sample(consumer: psutil.Process, prometheus: Prometheus, began: float) -> Sample:
     with consumer.oneshot():
         times, memory = consumer.cpu_times(), consumer.memory_info()
-    status = Path(f"/proc/{consumer.pid}/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
     stages = prometheus.query("sum by (stage) (streamfit_stage_duration_seconds_sum)")
     return Sample(
         seconds=time.monotonic() - began,
         cpu_s=times.user + times.system,
         resident_mib=memory.rss / _MIB,
-        peak_mib=int(peak.split()[1]) / 1024,
+        peak_mib=high_water([consumer]) / _MIB,
         learned=_value(prometheus, "sum(streamfit_records_learned_total)"),
         checkpoints=_value(prometheus, 'sum(streamfit_checkpoints_total{result="ok"})'),
         scrapes=_value(prometheus, "sum(sum_over_time(up[1h]))"),

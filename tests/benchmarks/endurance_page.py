@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.page import table
+
 Sample = Mapping[str, Any]
 _MARKS_S = (300, 600, 1200, 1800)
 # What the allocator gives back and takes again between two samples.
@@ -68,13 +70,12 @@ def _marks(samples: Sequence[Sample]) -> str:
         *("minute", "events", "events/s since the mark before", "CPU s per million", "MiB now"),
         *("MiB at most", "checkpoints", "scrapes"),
     )
-    lines = [_row(*head), _row(*["---"] * len(head))]
-    before = samples[0]
+    rows, before = [], samples[0]
     for mark in _reached(samples):
         learned = mark["learned"] - before["learned"]
         seconds, cpu_s = mark["seconds"] - before["seconds"], mark["cpu_s"] - before["cpu_s"]
-        lines.append(
-            _row(
+        rows.append(
+            (
                 f"{mark['seconds'] / 60:.0f}",
                 f"{mark['learned']:,.0f}",
                 f"{learned / seconds:,.0f}",
@@ -86,7 +87,7 @@ def _marks(samples: Sequence[Sample]) -> str:
             )
         )
         before = mark
-    return "\n".join(lines) + "\n"
+    return table(head, rows)
 
 
 def _reached(samples: Sequence[Sample]) -> list[Sample]:
@@ -104,16 +105,14 @@ def _stages(samples: Sequence[Sample], settled_s: float) -> str:
     later = [each for each in samples if each["seconds"] >= settled_s] or list(samples)
     first, last = later[0], later[-1]
     gone = last["seconds"] - first["seconds"] or 1.0
-    lines = [_row("stage", "share of the loop's time"), _row("---", "---")]
-    rest = 1.0
-    for stage, seconds in last["stages"].items():
-        share = (seconds - first["stages"][stage]) / gone
-        rest -= share
-        lines.append(_row(stage, f"{share:.1%}"))
-    lines.append(_row("read, and all else", f"{rest:.1%}"))
+    shares = {
+        stage: (seconds - first["stages"][stage]) / gone
+        for stage, seconds in last["stages"].items()
+    }
+    shares["read, and all else"] = 1.0 - sum(shares.values())
+    rows = [(stage, f"{share:.1%}") for stage, share in shares.items()]
     cpu = (last["cpu_s"] - first["cpu_s"]) / gone
-    return "\n".join(lines) + f"\n\nProcessor time of the consumer: {cpu:.2f} cores.\n"
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
+    return (
+        table(["stage", "share of the loop's time"], rows)
+        + f"\nProcessor time of the consumer: {cpu:.2f} cores.\n"
+    )

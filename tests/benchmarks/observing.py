@@ -63,7 +63,7 @@ class Usage:
             cpu += times.user + times.system
         if family:
             self._samples.append((time.time(), cpu))
-            self.peak_mib = max(self.peak_mib, resident / _MIB, _high_water(family) / _MIB)
+            self.peak_mib = max(self.peak_mib, resident / _MIB, high_water(family) / _MIB)
 
     def __enter__(self) -> Self:
         self._sample()
@@ -87,7 +87,7 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _high_water(family: Iterable[psutil.Process]) -> int:
+def high_water(family: Iterable[psutil.Process]) -> int:
     """Sum VmHWM, the most that each process ever had resident, in bytes."""
     total = 0
     for process in family:

@@ -57,7 +57,8 @@ def write(found: Found, folder: Path) -> str:
     return text
 
 
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Write a table of Markdown."""
     head = list(head)
     lines = [head, ["---"] * len(head), *map(list, rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -88,7 +89,7 @@ def _bars(contest: Found) -> str:
         for name, one in contest["bars"].items()
         if one["ratio"] is not None
     ]
-    return _table(["ratio within a round", "bar", "median (least to most)"], rows)
+    return table(["ratio within a round", "bar", "median (least to most)"], rows)
 
 
 def _spread(figure: Found | None, form: str) -> str:
@@ -122,7 +123,7 @@ def _contestants(contest: Found) -> str:
         *("CPU s per million", "broker CPU s per million", "MiB", "accuracy"),
         *("predictions compared", "promises"),
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _middle(figure: Found | None, form: str) -> str:
@@ -143,7 +144,7 @@ def _stages(contest: Found) -> str:
         )
         for name, figures in contest["stages"].items()
     ]
-    return _table(["stage", "events/s", "of the ceiling", "CPU s per million"], rows)
+    return table(["stage", "events/s", "of the ceiling", "CPU s per million"], rows)
 
 
 def _oracle(oracle: Found) -> str:
@@ -161,7 +162,7 @@ def _scaling(scaling: Found) -> str:
         for value, cost in costs.items()
     ]
     head = "## Cost of an event without Kafka\n\nDecode, learn, score, encode.\n\n"
-    return head + _table(["varied", "value", "µs an event"], rows)
+    return head + table(["varied", "value", "µs an event"], rows)
 
 
 def _backlog(backlog: Found) -> str:
@@ -177,7 +178,7 @@ def _backlog(backlog: Found) -> str:
         for events, each in sorted(backlog.items(), key=lambda item: int(item[0]))
     ]
     head = ["backlog", "events/s", "CPU s per million", "of the smallest", "MiB at most"]
-    return "## Backlogs\n\n" + _table(head, rows)
+    return "## Backlogs\n\n" + table(head, rows)
 
 
 def _latency(latency: Found) -> str:
@@ -190,7 +191,7 @@ def _latency(latency: Found) -> str:
         "broker's clock, which counts whole milliseconds. Under exactly_once a read_committed "
         "reader sees predictions at the end of their epoch.\n\n"
     )
-    return head + _table(["events/s", "p50 ms", "p99 ms", "p99.9 ms"], rows)
+    return head + table(["events/s", "p50 ms", "p99 ms", "p99.9 ms"], rows)
 
 
 def _pauses(pauses: Found) -> str:
@@ -204,7 +205,7 @@ def _pauses(pauses: Found) -> str:
         "## The end of an epoch\n\nThe flow stands still for all of it, but for a save of more "
         "than 20 ms under at_least_once: it goes on behind that.\n\n"
     )
-    return about + _table(head, rows)
+    return about + table(head, rows)
 
 
 def _milliseconds(pause: Found, steps: Found) -> list[str]:
@@ -218,4 +219,4 @@ def _restart(restart: Found) -> str:
         for size, each in restart.items()
     ]
     head = ["checkpoint, bytes", "start to first prediction, s", "a bare consumer's join, s"]
-    return "## Restart\n\n" + _table([*head, "on top of it, s"], rows)
+    return "## Restart\n\n" + table([*head, "on top of it, s"], rows)

@@ -1,8 +1,6 @@
 """A real Prometheus and its `promtool`, from Debian's package `prometheus` or from anywhere."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -14,22 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.absence import command
 
 DEPLOYED = Path(__file__).parents[2] / "deploy" / "prometheus"
 TIMEOUT_S = 60.0
 _MEND = "apt-get install prometheus"
-
-
-def command(name: str) -> str:
-    """Find `prometheus` or `promtool`; without it, fail in CI, else skip the test."""
-    found = shutil.which(name)
-    if found is not None:
-        return found
-    text = f"{name} is not installed: {_MEND}"
-    if os.environ.get("CI"):
-        pytest.fail(text, pytrace=False)
-    pytest.skip(text)
 
 
 def promtool(*words: str, stdin: str = "") -> str:
@@ -41,7 +28,7 @@ def promtool(*words: str, stdin: str = "") -> str:
         With what it said, if it found fault.
     """
     done = subprocess.run(
-        [command("promtool"), *words],
+        [command("promtool", _MEND), *words],
         input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -138,7 +125,7 @@ def scraping(folder: Path, targets: Mapping[str, list[str]]) -> Iterator[Prometh
         f"--web.listen-address=127.0.0.1:{port}",
     ]
     with log.open("wb") as stderr:
-        process = subprocess.Popen([command("prometheus"), *words], stderr=stderr)
+        process = subprocess.Popen([command("prometheus", _MEND), *words], stderr=stderr)
     try:
         prometheus = Prometheus(process, port, log)
         prometheus.await_ready()

@@ -6,14 +6,14 @@ checksum database. Those of Kubernetes itself come with `kubernetes-validate`.
 
 import json
 import os
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tests.absence import command, lacks
 
 HOME = Path(__file__).resolve().parents[2]
 COMPOSE = ("github.com/compose-spec/compose-go/v2", "v2.16.2")
@@ -66,14 +66,6 @@ def crd_schema(kind: str, api_version: str) -> dict[str, Any]:
     return strict
 
 
-def tool(name: str, mend: str) -> str:
-    """Find a command; without it, fail in CI, else skip."""
-    found = shutil.which(name)
-    if found is None:
-        _missing(f"{name} is not installed; {mend}")
-    return str(found)
-
-
 def _strict(schema: Any) -> Any:
     """Refuse unknown fields, as the API server does of `kubectl apply`."""
     if isinstance(schema, list):
@@ -90,7 +82,7 @@ def _strict(schema: Any) -> Any:
 @cache
 def _module(name: str, version: str) -> Path:
     """Fetch a Go module, if it is not there, and give its folder."""
-    go = tool("go", "install Go")
+    go = command("go", "install Go")
     _CACHE.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [go, "mod", "download", "-json", f"{name}@{version}"],
@@ -108,11 +100,5 @@ def _module(name: str, version: str) -> Path:
         check=False,
     )
     if done.returncode:
-        _missing(f"{name}@{version} cannot be fetched: {done.stdout.strip()} {done.stderr.strip()}")
+        lacks(f"{name}@{version} cannot be fetched: {done.stdout.strip()} {done.stderr.strip()}")
     return Path(json.loads(done.stdout)["Dir"])
-
-
-def _missing(what: str) -> None:
-    if os.environ.get("CI"):
-        pytest.fail(what, pytrace=False)
-    pytest.skip(what)

@@ -17,8 +17,9 @@ from consumers.connecting import CLOSE_TIMEOUT_S
 from consumers.loop.epochs import FLUSH_TIMEOUT_S
 from consumers.settings import Settings, from_tables
 from consumers.wiring import learner_of
+from tests.absence import command
 from tests.deploy.prometheus_rule import RESOURCE, resource
-from tests.deploy.schemas import crd_schema, has_crd, tool
+from tests.deploy.schemas import crd_schema, has_crd
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 K8S = DEPLOY / "k8s"
@@ -31,7 +32,7 @@ Object = dict[str, Any]
 @cache
 def objects(folder: str) -> tuple[Object, ...]:
     """Build a kustomization as `kubectl apply -k` does."""
-    kubectl = tool("kubectl", "install kubernetes-client or kubectl")
+    kubectl = command("kubectl", "install kubernetes-client or kubectl")
     done = subprocess.run(
         [kubectl, "kustomize", str(K8S / folder)],
         capture_output=True,
@@ -242,7 +243,7 @@ def test_the_pod_of_the_readme_that_rolls_back_has_all_that_a_pod_has_but_its_pr
     program = re.search(r"\| jq '(.+?)' \|", (K8S / "README.md").read_text(), re.DOTALL)
     assert program is not None
     done = subprocess.run(
-        [tool("jq", "install jq"), program[1]],
+        [command("jq", "install jq"), program[1]],
         input=json.dumps(one(folder, "Deployment")),
         capture_output=True,
         text=True,

@@ -15,9 +15,10 @@ from typing import Any
 
 import pytest
 
+from tests.absence import command
 from tests.brokers.kafka import Kafka
 from tests.deploy import queries
-from tests.deploy.prometheus import TIMEOUT_S, Prometheus, command, promtool, scraping
+from tests.deploy.prometheus import TIMEOUT_S, Prometheus, promtool, scraping
 from tests.integration.test_main_job import Record, events
 from tests.jobs import Job, Running
 
@@ -75,7 +76,7 @@ def _await_learned(prometheus: Prometheus, events_each: int) -> None:
 @pytest.fixture(scope="module")
 def scraped(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     """Let events flow, dead letters among them, until Prometheus has seen counters grow twice."""
-    command("prometheus")
+    command("prometheus", "apt-get install prometheus")
     folder = tmp_path_factory.mktemp("scraped")
     classes, numbers = Job(kafka, folder, partitions=2), _job_of_numbers(kafka, folder)
     with ExitStack() as stack:

@@ -3,8 +3,6 @@
 import contextlib
 import io
 import json
-import logging
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,8 @@ from tests.brokers.kafka import Kafka
 from tests.jobs import TIMEOUT_S, Job
 from tests.records import records_of
 
+pytestmark = pytest.mark.usefixtures("logs_as_before")
+
 SMALL = ("--set", "limits.max_value_bytes=100")
 Record = tuple[bytes | None, bytes | None]
 
@@ -33,15 +33,6 @@ def event(name: str, label: str = "up") -> bytes:
 def long_event(name: str) -> bytes:
     """Make an event that only `SMALL` refuses."""
     return event(name) + b" " * 200
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Undo what a command does to the process that calls it."""
-    logger = logging.getLogger("streamfit")
-    before = [*logger.handlers], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,7 @@
 import contextlib
 import io
 import json
-import logging
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +15,11 @@ from consumers.cli import main
 from tests.brokers.kafka import Kafka
 from tests.jobs import TIMEOUT_S, Job, run_command
 
+pytestmark = pytest.mark.usefixtures("logs_as_before")
+
 EVENT = {"id": "e", "features": {"a": 1.0, "b": 2.0, "c": 0.5}, "label": "up"}
 VALUE = json.dumps(EVENT).encode()
 Findings = dict[str, dict[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Undo what a command does to the process that calls it."""
-    logger = logging.getLogger("streamfit")
-    before = [*logger.handlers], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture(scope="module")

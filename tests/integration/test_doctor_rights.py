@@ -1,8 +1,6 @@
 """`streamfit doctor` with a login that may do little: what it lacks is told, the rest looked at."""
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,29 +10,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # all of them
 )
 
 from tests.brokers.secure import Door, SecureKafka
-from tests.brokers.server import UnavailableError
 from tests.jobs import Job, run_command
 
 pytestmark = pytest.mark.integration
 PASSWORD = "a-login-of-the-doctor"  # noqa: S105 - of a broker that lives for seconds
 VALUE = json.dumps({"id": "e", "features": {"a": 1, "b": 2, "c": 3}, "label": "up"}).encode()
-
-
-@pytest.fixture
-def secure() -> Iterator[SecureKafka]:
-    """Give a broker with rights; without Java and Maven fail in CI, else skip."""
-    broker = SecureKafka()
-    try:
-        try:
-            broker.prepare(lambda _: None)
-        except UnavailableError as error:
-            if os.environ.get("CI"):
-                pytest.fail(str(error), pytrace=False)
-            pytest.skip(str(error))
-        broker.start()
-        yield broker
-    finally:
-        broker.close()
 
 
 def test_rights_that_a_login_lacks_are_problems(secure: SecureKafka, tmp_path: Path) -> None:

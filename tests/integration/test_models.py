@@ -3,9 +3,7 @@
 import contextlib
 import io
 import json
-import logging
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,8 @@ from sklearn.pipeline import Pipeline
 from consumers.cli import main
 from tests.brokers.kafka import Kafka
 from tests.jobs import FEATURES, TIMEOUT_S, Job, run_command
+
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 
 KEEP = ("--set", "checkpoint.keep=100")
 Record = tuple[bytes | None, bytes | None]
@@ -39,15 +39,6 @@ def ran_twice(job: Job, *words: str) -> None:
     for first in (0, 100):
         job.produce(events(100, first))
         job.run_until(first + 100, *KEEP, *words)
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Undo what a command does to the process that calls it."""
-    logger = logging.getLogger("streamfit")
-    before = [*logger.handlers], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,11 @@
 """The installed command against a broker that asks who it is: TLS, SASL, certificates, rights."""
 
 import json
-import logging
-import os
 import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,40 +20,13 @@ from consumers.kafka.cluster import Cluster, require_rights
 from consumers.kafka.config import client_config
 from consumers.settings import load
 from tests.brokers.secure import Door, Right, SecureKafka
-from tests.brokers.server import UnavailableError
 from tests.jobs import TIMEOUT_S, Job, run_command
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("logs_as_before")]
 PASSWORD = "right-password-#1"  # noqa: S105 of a broker that lives for a minute
 WRONG = "wrong-password-#2"
 READ, WRITE = AclOperation.READ, AclOperation.WRITE
 SECRETS = (PASSWORD, WRONG)
-
-
-@pytest.fixture(scope="module")
-def secure() -> Iterator[SecureKafka]:
-    """Give one broker to the module; without Java and Maven fail in CI, else skip."""
-    broker = SecureKafka()
-    try:
-        try:
-            broker.prepare(lambda _: None)
-        except UnavailableError as error:
-            if os.environ.get("CI"):
-                pytest.fail(str(error), pytrace=False)
-            pytest.skip(f"a broker with TLS: {error}; install Maven and Java 17")
-        broker.start()
-        yield broker
-    finally:
-        broker.close()
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Undo what a command does to the process that calls it."""
-    logger = logging.getLogger("streamfit")
-    before = [*logger.handlers], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The status page, in a real browser before the real consumer on a real broker."""
 
 import contextlib
-import os
 import re
-import shutil
 import socket
 import threading
 import time
@@ -16,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from metrics.facts import BatchFacts, State
+from tests.absence import command
 from tests.brokers.kafka import Kafka
 from tests.integration.test_main_job import events
 from tests.jobs import Job, Running
@@ -36,12 +35,7 @@ NUMBER = re.compile(r"^[\d.,]*[1-9][\d.,]*$")
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium")
-    if found is None:
-        missing = "no chromium on the PATH; `apt-get install chromium`"
-        if os.environ.get("CI"):
-            pytest.fail(missing, pytrace=False)
-        pytest.skip(missing)
+    found = command("chromium", "apt-get install chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield browser

@@ -1,8 +1,6 @@
 """Secrets reach the client from each place that may hold them, and nothing that is shown."""
 
 import json
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,14 @@ from consumers.kafka.config import client_config
 from consumers.settings import load
 from tests.jobs import SETTINGS
 
+pytestmark = pytest.mark.usefixtures("logs_as_before")
+
 SECRET = "hunter2-#secret"  # noqa: S105 of nobody
 VARIABLE = "STREAMFIT_KAFKA__LIBRDKAFKA"
 KEYS = (
     *("sasl.password", "ssl.key.password", "ssl.key.pem", "ssl.keystore.password"),
     *("sasl.oauthbearer.client.secret", "sasl.oauthbearer.assertion.private.key.passphrase"),
 )
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Undo what a command does to the process that calls it."""
-    logger = logging.getLogger("streamfit")
-    before = [*logger.handlers], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,14 +36,7 @@ from consumers.settings import Settings, load
 from consumers.wiring import checkpoints_of, learning_of
 from tests.jobs import SETTINGS
 
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Undo what a command does to the process that calls it."""
-    logger = logging.getLogger("streamfit")
-    before = [*logger.handlers], logger.level, logger.propagate
-    yield
-    logger.handlers[:], logger.level, logger.propagate = before
+pytestmark = pytest.mark.usefixtures("logs_as_before")
 
 
 @pytest.fixture
