@@ -17,9 +17,8 @@ from consumers.commands.init import init
 from consumers.commands.models import models
 from consumers.commands.produce import produce
 from consumers.commands.run import run
-from consumers.errors import StreamfitError
+from consumers.errors import BUG, THIS_IS_A_BUG, StreamfitError
 
-BUG = 70
 INTERRUPTED = 130
 
 app = typer.Typer(
@@ -94,10 +93,7 @@ def _unexpected(error: Exception) -> int:
         show()
         return int(getattr(error, "exit_code", 2))
     traceback.print_exception(error)
-    print(  # noqa: T201 the command's own voice
-        "streamfit: this is a bug; nothing that was committed is lost, a restart goes on there",
-        file=sys.stderr,
-    )
+    print(f"streamfit: {THIS_IS_A_BUG}", file=sys.stderr)  # noqa: T201 the command's own voice
     return BUG
 
 

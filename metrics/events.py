@@ -43,6 +43,7 @@ KERNELS_READY = Event("kernels_ready", "what learns is compiled")
 STATE_CHANGED = Event("state_changed", "the consumer does something else from now on")
 SUMMARY = Event("summary", "figures since the summary before, once a minute and at the end")
 STOPPED = Event("stopped", "a run has ended in order, everything learned is committed")
+FAILED = Event("failed", "a run has ended on an error; exit_code says of which kind")
 CLOSE_OVERDUE = Event("close_overdue", "a client did not close in time, the process ends at once")
 
 # The group.

@@ -242,6 +242,14 @@ class Running:
         raise TimeoutError(self.log.read_text())
 
 
+def last_words(stderr: str) -> dict[str, Any]:
+    """Give the one line of a run's log that tells what has ended it; nothing else is not JSON."""
+    lines = [json.loads(line) for line in stderr.splitlines()]
+    (line,) = [line for line in lines if line["event"] == "failed"]
+    found: dict[str, Any] = line
+    return found
+
+
 def samples(text: str) -> dict[str, float]:
     """Metrics by name and labels, as `name{key=value}`."""
     found = {}

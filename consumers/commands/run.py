@@ -4,15 +4,19 @@ import ctypes
 import gc
 import logging
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import typer
 
 from consumers.commands.options import File, Overrides
+from consumers.errors import BUG, THIS_IS_A_BUG, StreamfitError
 from consumers.loop.signals import StopWish
 from consumers.settings import Settings, load
 from consumers.views import logs
 from consumers.views.narrator import Narrator
 from consumers.views.resident import resident_bytes
-from metrics.events import STARTING, STOPPED
+from metrics.events import FAILED, STARTING, STOPPED
 
 _log = logging.getLogger("streamfit.run")
 # New objects between two looks of the garbage collector. By default it looks at each batch several
@@ -27,14 +31,34 @@ def run(file: File, overrides: Overrides = None) -> None:
     """Learn from the input topic until SIGTERM or Ctrl-C; then commit once more and leave."""
     with StopWish(at_the_end=True) as wish:
         try:
-            _run(load(file, overrides or ()), wish)
+            settings = load(file, overrides or ())
+            with _last_words(settings):
+                _run(settings, wish)
         finally:
             # At its end the interpreter would look through a million objects once more: a second.
             gc.freeze()
 
 
+@contextmanager
+def _last_words(settings: Settings) -> Iterator[None]:
+    """Set up the log; where its lines are JSON, what ends the run is one of them."""
+    log = settings.log
+    as_json = logs.configure(log.number, as_json=log.as_json, context=_context(settings))
+    try:
+        yield
+    except StreamfitError as error:
+        if not as_json:
+            raise
+        _log.critical("%s", error, extra=FAILED(exit_code=error.exit_code))
+        raise typer.Exit(error.exit_code) from error
+    except Exception as error:
+        if not as_json:
+            raise
+        _log.critical(THIS_IS_A_BUG, exc_info=True, extra=FAILED(exit_code=BUG))
+        raise typer.Exit(BUG) from error
+
+
 def _run(settings: Settings, wish: StopWish) -> None:
-    logs.configure(settings.log.number, as_json=settings.log.as_json, context=_context(settings))
     _share_heaps()
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
     from consumers.connecting import open_runner  # noqa: PLC0415

@@ -66,7 +66,7 @@ def configure(
     *,
     as_json: bool | None = None,
     context: Mapping[str, object] | None = None,
-) -> None:
+) -> bool:
     """Send all logs to standard error.
 
     Parameters
@@ -77,6 +77,11 @@ def configure(
         None: JSON where standard error is not a terminal.
     context : mapping of str to object, or None
         Fields of every JSON line, such as the group.
+
+    Returns
+    -------
+    bool
+        Whether the lines are JSON.
     """
     if as_json is None:
         as_json = not sys.stderr.isatty()
@@ -90,6 +95,7 @@ def configure(
         logger.handlers[:] = [handler]
         logger.setLevel(level if name == "streamfit" else max(level, logging.WARNING))
         logger.propagate = False
+    return as_json
 
 
 def _text() -> logging.Formatter:

@@ -17,7 +17,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import StandardScaler
 
 from tests.brokers.kafka import Kafka
-from tests.jobs import FEATURES, Job, run_command, samples
+from tests.jobs import FEATURES, Job, last_words, run_command, samples
 
 CLASSES = np.array(["down", "up"])
 Record = tuple[bytes | None, bytes | None]
@@ -348,9 +348,9 @@ def test_a_missing_topic_or_broker_is_one_line_and_exit_code_3(
     ):
         refused = run_command("run", str(job.file), "--set", override)
         assert refused.returncode == 3, refused.stderr
-        lines = [line for line in refused.stderr.splitlines() if line.startswith("streamfit: ")]
-        assert len(lines) == 1
-        assert text in lines[0]
+        told = last_words(refused.stderr)
+        assert text in told["message"]
+        assert told["exit_code"] == 3
 
 
 def test_produced_rows_are_learned(kafka: Kafka, tmp_path: Path) -> None:
