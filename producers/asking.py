@@ -1,13 +1,10 @@
 """Requests that end in time, even where the client forgets its own time-out."""
 
-import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from confluent_kafka import Producer
-
-from producers.client_errors import CLIENT_ERRORS
+from producers.client import Client
 
 # The client's own time-out should come first: it tells more.
 GRACE_S = 2.0
@@ -50,7 +47,7 @@ class Asking:
         answer.result(timeout_s + GRACE_S)
         self._thread.join()
 
-    def let_go(self, producer: Producer) -> None:
+    def let_go(self, producer: Client) -> None:
         """Close a client in the background, once nothing is under way any more.
 
         One that is still in one of its calls must not be closed; and letting go of brokers that
@@ -61,7 +58,6 @@ class Asking:
         def work() -> None:
             if overdue is not None:
                 overdue.join()
-            with contextlib.suppress(*CLIENT_ERRORS):  # it has failed for good: so be it
-                producer.close()
+            producer.close()
 
         threading.Thread(target=work, name="close", daemon=True).start()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError
 
 from producers.dead_letters import DeadLetter, undeliverable
 
@@ -55,10 +55,9 @@ class Outputs:
 
 
 class Reports:
-    """What became of the records of one client: its delivery callback.
+    """What became of the records of one client: told of each that was not delivered.
 
-    A callback must not raise: it would destroy fetched records. What it has noted is looked at
-    when the epoch is flushed.
+    What it has noted is looked at when the epoch is flushed.
 
     Parameters
     ----------
@@ -72,16 +71,16 @@ class Reports:
         self._definite = False
         self._too_large: list[DeadLetter] = []
 
-    def __call__(self, error: KafkaError | None, message: Message) -> None:
+    def __call__(
+        self, error: KafkaError, topic: str, key: bytes | None, value: bytes | None
+    ) -> None:
         """Note a failure."""
-        if error is None:
-            return
-        is_prediction = message.topic() == self._outputs.predictions
+        is_prediction = topic == self._outputs.predictions
         if error.code() == KafkaError.MSG_SIZE_TOO_LARGE and is_prediction:
-            self._too_large.append(undeliverable(message.key(), message.value()))
+            self._too_large.append(undeliverable(key, value))
         else:
             self._definite = self._definite or error.code() in DEFINITE
-            self._failures.append(f"{message.topic()}: {error.str()}")
+            self._failures.append(f"{topic}: {error.str()}")
 
     def check(self) -> None:
         """Raise what has failed since the last call, if anything has."""

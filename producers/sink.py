@@ -1,16 +1,17 @@
 """Writes predictions and dead letters, and tells before a commit whether all arrived."""
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any, Protocol, TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException
 
 from learners.events import Headers
 from producers.asking import Asking
-from producers.client_errors import CLIENT_ERRORS, FATAL, kafka_error
+from producers.client import Batch, Client
 from producers.dead_letters import DeadLetter
 from producers.encoding import BY_KEY, PredictionRecords
 from producers.outputs import DEFINITE, DeliveryError, Outputs, Reports
@@ -20,7 +21,7 @@ _log = logging.getLogger("streamfit.sink")
 CONFIG: dict[str, str | int | float | bool] = {
     "enable.idempotence": True,  # in order and once, whatever the network does
     "acks": "all",
-    "delivery.report.only.error": True,  # a success needs no callback, a failure must be seen
+    "delivery.report.only.error": True,  # a success needs no report, a failure must be seen
     "partitioner": "murmur2_random",  # as Java clients choose by key
     "linger.ms": 2,
     # With the default of 30 s, longer than a flush waits, nobody would hear of a deleted topic.
@@ -29,6 +30,7 @@ CONFIG: dict[str, str | int | float | bool] = {
 }
 # Well below the 30 s after which a loop that does not turn counts as stuck.
 QUEUE_TIMEOUT_S = 15.0
+_QUEUE_FULL = KafkaError._QUEUE_FULL  # noqa: SLF001 public: librdkafka's own codes begin so
 
 
 class Sink(Protocol):
@@ -90,28 +92,27 @@ class KafkaSink:
 
     def _connect(self) -> None:
         self._reports = Reports(self._outputs)
-        options: dict[str, Any] = {**self._options, "on_delivery": self._reports}
-        self._producer = Producer(options, logger=_log)
+        self._producer = Client(self._options, self._reports, _log)
 
     def predictions(self, records: PredictionRecords) -> list[int]:
         """Hand over predictions."""
         self._begin()
-        refused = self._in_runs(records) if records.headers is None else self._singly(records)
+        refused = self._together(records) if records.headers is None else self._singly(records)
         self.poll()
         return refused
 
-    def _in_runs(self, records: PredictionRecords) -> list[int]:
-        refused: list[int] = []
-        # A call for each run of one partition, since the client passes over one that a message
-        # names; and runs, no groups, so that all stay in the order in which they are given.
-        for partition, rows in records.runs():
-            messages = _messages(records, rows)
-            too_large = self._produce_all(self._outputs.predictions, partition, messages)
-            refused += [rows.start + at for at in too_large]
-        return refused
+    def _together(self, records: PredictionRecords) -> list[int]:
+        batch = Batch(records.values, records.keys)
+        # A call for each run of one partition; and runs, no groups, so that all stay in the order
+        # in which they are given.
+        refused = (
+            self._produce_all(self._outputs.predictions, partition, batch, rows)
+            for partition, rows in records.runs()
+        )
+        return list(chain.from_iterable(refused))
 
     def _singly(self, records: PredictionRecords) -> list[int]:
-        """Hand records over one by one, since the client passes over the headers of a batch."""
+        """Hand records over one by one, since a batch has no room for headers."""
         topic = self._outputs.predictions
         sent = [self._produce(topic, *record) for record in records.with_headers()]
         return [position for position, is_sent in enumerate(sent) if not is_sent]
@@ -147,76 +148,53 @@ class KafkaSink:
 
     def renew(self) -> None:
         """Throw the client away, with what it holds, and make a new one."""
-        self._producer.purge()
         self._let_go(self._producer)
         self._connect()
 
     def close(self) -> None:
         """Drop what is not acknowledged."""
-        # A client that was fenced refuses even this; there is nothing left to save then.
-        with contextlib.suppress(*CLIENT_ERRORS, RuntimeError):
-            self._producer.purge()
-            self._producer.close()
+        self._producer.close()
 
-    def _let_go(self, producer: Producer) -> None:
+    def _let_go(self, producer: Client) -> None:
         Asking().let_go(producer)
 
     def _begin(self) -> None:
         """Do what must be done before records are handed over."""
 
     def _try(self, request: Callable[[], _Answer]) -> _Answer:
-        """Do what may serve callbacks: out of it the client raises what ends it for good."""
         try:
             return request()
-        except CLIENT_ERRORS as raised:
-            raise self._failed(kafka_error(raised) or self._fatal()) from raised
+        except KafkaException as raised:
+            raise self._failed(raised.args[0]) from None
 
     def _refused(self, error: KafkaError, topic: str) -> DeliveryError:
-        return self._failed(self._fatal() if error.code() == FATAL else error, topic)
-
-    def _fatal(self) -> KafkaError:
-        """Tell what has ended the client, where the call itself did not."""
-        return KafkaError(FATAL)
+        return self._failed(self._producer.fatal() or error, topic)
 
     def _failed(self, error: KafkaError, topic: str | None = None) -> DeliveryError:
         where = topic or f"{self._outputs.predictions}, {self._outputs.dead_letters}"
         return DeliveryError(f"{where}: {error.str()}", definite=error.code() in DEFINITE)
 
-    def _produce_all(self, topic: str, partition: int, messages: list[dict[str, Any]]) -> list[int]:
-        """Hand many records over in one call, a third cheaper each; gives those too large."""
+    def _produce_all(self, topic: str, partition: int, batch: Batch, rows: slice) -> list[int]:
+        """Hand records over; gives the positions of those that are too large."""
         refused: list[int] = []
-        begin, full_since = 0, None
-        while begin < len(messages):
-            part = messages[begin:] if begin else messages
-            try:
-                queued = self._producer.produce_batch(topic, part, partition, self._reports)
-            except KafkaException as error:
-                raise self._refused(error.args[0], topic) from None
-            if queued == len(part):
-                break
-            done = self._done(topic, part)
-            refused += [begin + at for at in range(done) if "_error" in part[at]]
-            begin += done
-            full_since = None if done else full_since
-            if begin < len(messages):
+        begin, full_since = rows.start, None
+        while begin < rows.stop:
+            errors = self._producer.produce_batch(topic, partition, batch, slice(begin, rows.stop))
+            taken = len(errors)
+            for at in np.flatnonzero(errors).tolist():
+                code = int(errors[at])
+                if code == KafkaError.MSG_SIZE_TOO_LARGE:
+                    refused.append(begin + at)
+                elif code == _QUEUE_FULL:  # it takes none of those behind, so that order is kept
+                    taken = at
+                    break
+                else:
+                    raise self._refused(KafkaError(code), topic)
+            begin += taken
+            full_since = None if taken else full_since
+            if begin < rows.stop:
                 full_since = self._wait_for_room(topic, full_since)
         return refused
-
-    def _done(self, topic: str, messages: list[dict[str, Any]]) -> int:
-        """Count the records before the first for which the queue had no room.
-
-        A full queue takes none of the rest of a batch, so that order is kept.
-        """
-        for at, message in enumerate(messages):
-            error = message.get("_error")
-            if error is None or error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                continue
-            if error.code() != KafkaError._QUEUE_FULL:  # noqa: SLF001 public: librdkafka's own begin so
-                raise self._refused(error, topic)
-            for unsent in messages[at:]:
-                del unsent["_error"]
-            return at
-        return len(messages)
 
     def _produce(
         self,
@@ -232,12 +210,13 @@ class KafkaSink:
         while True:
             try:
                 self._producer.produce(topic, value, key, partition, headers=headers)
-            except BufferError:
-                full_since = self._wait_for_room(topic, full_since)
-            except KafkaException as error:  # refused before it was queued
-                if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            except KafkaException as raised:  # refused before it was queued
+                error = raised.args[0]
+                if error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
                     return False
-                raise self._refused(error.args[0], topic) from None
+                if error.code() != _QUEUE_FULL:
+                    raise self._refused(error, topic) from None
+                full_since = self._wait_for_room(topic, full_since)
             else:
                 return True
 
@@ -255,10 +234,3 @@ class KafkaSink:
                 f"{QUEUE_TIMEOUT_S:g} s; is Kafka up?"
             )
         return full_since
-
-
-def _messages(records: PredictionRecords, rows: slice) -> list[dict[str, Any]]:
-    return [
-        {"key": key, "value": value}
-        for key, value in zip(records.keys[rows], records.values[rows], strict=True)
-    ]

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
 from producers.asking import Asking
-from producers.client_errors import CLIENT_ERRORS
+from producers.client import Client
 from producers.outputs import DEFINITE, DeliveryError, Outputs
 from producers.sink import KafkaSink
 
@@ -156,12 +156,13 @@ class TransactionalSink(KafkaSink):
         if self._asking.is_overdue:  # closed with the process
             return
         if self._open:
-            self._producer.purge()
-            with contextlib.suppress(*CLIENT_ERRORS):  # the broker's time-out ends it, too
+            self._open = False
+            with contextlib.suppress(KafkaException):  # the broker's time-out ends it, too
+                self._producer.purge()
                 self._producer.abort_transaction(ABORT_TIMEOUT_S)
         super().close()
 
-    def _let_go(self, producer: Producer) -> None:
+    def _let_go(self, producer: Client) -> None:
         self._asking.let_go(producer)
         self._asking = Asking()
 
@@ -177,14 +178,6 @@ class TransactionalSink(KafkaSink):
             raise TransactionError(
                 f"transaction: not answered within {timeout_s:g} s; is Kafka up?"
             ) from None
-
-    def _fatal(self) -> KafkaError:
-        try:
-            self._producer.begin_transaction()
-        except KafkaException as raised:
-            error: KafkaError = raised.args[0]
-            return error
-        return super()._fatal()
 
     def _failed(self, error: KafkaError, topic: str | None = None) -> DeliveryError:
         fenced = error.code() in _FENCED or error.code() in _LOST

@@ -1,0 +1,158 @@
+"""The functions of librdkafka that the producer calls, bound by ctypes.
+
+The library is the one that confluent-kafka has brought and uses itself. What they do, and who owns
+what they give, is documented in its `rdkafka.h`.
+"""
+
+import ctypes
+from ctypes import (
+    CDLL,
+    POINTER,
+    c_char_p,
+    c_int,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint64,
+    c_void_p,
+)
+from functools import cache
+
+import numpy as np
+from confluent_kafka import cimpl
+
+PRODUCER = 0  # rd_kafka_type_t
+CONF_OK = 0  # rd_kafka_conf_res_t
+COPY = 0x2  # RD_KAFKA_MSG_F_COPY
+PURGE_QUEUE, PURGE_IN_FLIGHT = 0x1, 0x2
+EVENT_REPORTS, EVENT_LOG, EVENT_ERROR = 0x1, 0x4, 0x8
+
+# rd_kafka_message_t, in C's own alignment.
+MESSAGE = np.dtype(
+    [
+        ("err", np.int32),
+        ("rkt", np.uintp),
+        ("partition", np.int32),
+        ("payload", np.uintp),
+        ("len", np.uintp),
+        ("key", np.uintp),
+        ("key_len", np.uintp),
+        ("offset", np.int64),
+        ("private", np.uintp),
+    ],
+    align=True,
+)
+
+
+class Message(ctypes.Structure):
+    """rd_kafka_message_t."""
+
+    _fields_ = (
+        ("err", c_int),
+        ("rkt", c_void_p),
+        ("partition", c_int32),
+        ("payload", c_void_p),
+        ("len", c_size_t),
+        ("key", c_void_p),
+        ("key_len", c_size_t),
+        ("offset", c_int64),
+        ("private", c_void_p),
+    )
+
+
+class TopicPartition(ctypes.Structure):
+    """rd_kafka_topic_partition_t."""
+
+    _fields_ = (
+        ("topic", c_char_p),
+        ("partition", c_int32),
+        ("offset", c_int64),
+        ("metadata", c_void_p),
+        ("metadata_size", c_size_t),
+        ("opaque", c_void_p),
+        ("err", c_int),
+        ("private", c_void_p),
+    )
+
+
+class Argument(ctypes.Structure):
+    """rd_kafka_vu_t, an argument of `rd_kafka_produceva`: C sets 64 bytes aside for its value."""
+
+    _fields_ = (("kind", c_int), ("value", c_uint64 * 8))
+
+
+TOPIC_ARGUMENT, PARTITION_ARGUMENT, VALUE_ARGUMENT, KEY_ARGUMENT = 1, 3, 4, 5
+FLAGS_ARGUMENT, HEADER_ARGUMENT = 7, 9
+
+_P = c_void_p
+# Name: what it gives, and what it takes.
+_FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
+    "rd_kafka_conf_new": (_P, ()),
+    "rd_kafka_conf_destroy": (None, (_P,)),
+    "rd_kafka_conf_set": (c_int, (_P, c_char_p, c_char_p, c_char_p, c_size_t)),
+    "rd_kafka_conf_set_events": (None, (_P, c_int)),
+    "rd_kafka_new": (_P, (c_int, _P, c_char_p, c_size_t)),
+    "rd_kafka_destroy": (None, (_P,)),
+    "rd_kafka_name": (c_char_p, (_P,)),
+    "rd_kafka_set_log_queue": (c_int, (_P, _P)),
+    "rd_kafka_topic_new": (_P, (_P, c_char_p, _P)),
+    "rd_kafka_topic_destroy": (None, (_P,)),
+    "rd_kafka_topic_name": (c_char_p, (_P,)),
+    "rd_kafka_produce_batch": (c_int, (_P, c_int32, c_int, _P, c_int)),
+    "rd_kafka_produceva": (_P, (_P, POINTER(Argument), c_size_t)),
+    "rd_kafka_flush": (c_int, (_P, c_int)),
+    "rd_kafka_purge": (c_int, (_P, c_int)),
+    "rd_kafka_outq_len": (c_int, (_P,)),
+    "rd_kafka_fatal_error": (c_int, (_P, c_char_p, c_size_t)),
+    "rd_kafka_last_error": (c_int, ()),
+    "rd_kafka_err2str": (c_char_p, (c_int,)),
+    "rd_kafka_queue_get_main": (_P, (_P,)),
+    "rd_kafka_queue_destroy": (None, (_P,)),
+    "rd_kafka_queue_poll": (_P, (_P, c_int)),
+    "rd_kafka_event_type": (c_int, (_P,)),
+    "rd_kafka_event_log": (
+        c_int,
+        (_P, POINTER(c_char_p), POINTER(c_char_p), POINTER(c_int)),
+    ),
+    "rd_kafka_event_message_next": (POINTER(Message), (_P,)),
+    "rd_kafka_event_destroy": (None, (_P,)),
+    "rd_kafka_error_code": (c_int, (_P,)),
+    "rd_kafka_error_string": (c_char_p, (_P,)),
+    "rd_kafka_error_is_fatal": (c_int, (_P,)),
+    "rd_kafka_error_is_retriable": (c_int, (_P,)),
+    "rd_kafka_error_txn_requires_abort": (c_int, (_P,)),
+    "rd_kafka_error_destroy": (None, (_P,)),
+    "rd_kafka_init_transactions": (_P, (_P, c_int)),
+    "rd_kafka_begin_transaction": (_P, (_P,)),
+    "rd_kafka_send_offsets_to_transaction": (_P, (_P, _P, _P, c_int)),
+    "rd_kafka_commit_transaction": (_P, (_P, c_int)),
+    "rd_kafka_abort_transaction": (_P, (_P, c_int)),
+    "rd_kafka_topic_partition_list_new": (_P, (c_int,)),
+    "rd_kafka_topic_partition_list_add": (POINTER(TopicPartition), (_P, c_char_p, c_int32)),
+    "rd_kafka_topic_partition_list_destroy": (None, (_P,)),
+    "rd_kafka_mem_malloc": (_P, (_P, c_size_t)),
+    "rd_kafka_consumer_group_metadata_read": (_P, (POINTER(_P), c_char_p, c_size_t)),
+    "rd_kafka_consumer_group_metadata_destroy": (None, (_P,)),
+}
+
+
+@cache
+def library() -> CDLL:
+    """Bind the functions, once.
+
+    Raises
+    ------
+    ImportError
+        If the installed confluent-kafka does not let them be called.
+    """
+    # By the binding's own file: whatever the library is called, it is loaded with that.
+    bound = CDLL(cimpl.__file__)
+    try:
+        for name, (gives, takes) in _FUNCTIONS.items():
+            function = getattr(bound, name)
+            function.restype, function.argtypes = gives, takes
+    except AttributeError as error:
+        raise ImportError(
+            f"librdkafka cannot be called ({error}); install confluent-kafka from its wheel"
+        ) from None
+    return bound
