@@ -19,14 +19,16 @@ from typing import ClassVar
 
 from metrics.facts import RollbackReason
 
-BUG = 70
 THIS_IS_A_BUG = "this is a bug; nothing that was committed is lost, a restart goes on there"
 
 
 class StreamfitError(Exception):
     """An error with a message of one line for each problem: the key, the value and the mend."""
 
-    exit_code: ClassVar[int] = BUG
+    exit_code: ClassVar[int] = 70
+
+
+BUG = StreamfitError.exit_code
 
 
 class SettingsError(StreamfitError):
