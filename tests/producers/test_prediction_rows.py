@@ -73,6 +73,7 @@ def assert_same_bytes(
     expected = encoder.encode(events, predictions)
     written = encoder.encode(replace(events, ids=tokens(events.ids)), predictions)
     assert isinstance(written.values, Slices)
+    assert written.values.ends.max(initial=0) <= len(written.values.buffer)
     assert list(written.values) == expected.values
     assert list(written) == list(expected)
 
@@ -136,6 +137,17 @@ def test_an_integer_of_any_length_is_written(digits: int) -> None:
     ids = [int(power) % 10**18 for power in powers]
     nothing = said(np.zeros(3, np.int64), None, -offsets)
     assert_same_bytes(CLASSES, batch(ids, offsets=offsets), nothing)
+
+
+def test_the_longest_rows_fill_the_buffer_and_no_more() -> None:
+    least = np.full(50, -(2**63))
+    values = np.arange(50) % 2
+    ids = [LETTERS[i:] for i in range(50)]
+    predictions = said(values, chances_of([0.1 + 0.2] * 50, values, 2), least)
+    assert_same_bytes(CLASSES, batch(ids, partitions=least, offsets=least), predictions)
+    columns = values, predictions.of_predicted_class(), least, least, least
+    written = PredictionRows(CLASSES).write(tokens(ids), *columns)
+    assert written.ends[-1] == len(written.buffer)
 
 
 def test_what_no_json_number_can_say_becomes_null() -> None:
