@@ -8,14 +8,18 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from consumers.demo.embedded import EmbeddedBroker
 from learners.events import EventBatch, Headers, Predictions
 from learners.tokens import Tokens
 from producers.encoding import BY_KEY, PredictionEncoder, PredictionRecords
+from producers.outputs import Outputs
 from producers.prediction_rows import PredictionRows, _written
+from producers.sink import KafkaSink
 from producers.slices import Slices
 from tests.batches import batch_of
 
@@ -209,6 +213,28 @@ def test_records_in_one_buffer_are_handed_over_in_runs_of_a_partition() -> None:
     assert [partition for partition, _ in runs] == [0, BY_KEY, 1]
     assert [value for _, part in runs for value in part] == list(records.values)
     assert [msgspec.json.decode(value)["id"] for _, value, _ in records] == [0, 1, 2, 3, 4]
+
+
+def test_records_in_one_buffer_arrive_at_a_broker_in_order_but_for_those_too_large() -> None:
+    count, large = 200, 120
+    ids = [LETTERS * 20 if i == large else i for i in range(count)]
+    values = np.arange(count) % 2
+    records = PredictionEncoder(CLASSES, 1).encode(
+        batch(tokens(ids)), said(values, None, np.arange(count))
+    )
+    with EmbeddedBroker() as broker:
+        for topic in ("predictions", "letters"):
+            broker.create_topic(topic, 1)
+        config = {"bootstrap.servers": broker.bootstrap_servers}
+        sink = KafkaSink(config, Outputs("predictions", "letters", 1, max_bytes=1_000))
+        assert sink.predictions(records) == [large]
+        sink.flush(30.0)
+        sink.close()
+        consumer = Consumer({**config, "group.id": "reader"})
+        consumer.assign([TopicPartition("predictions", 0, 0)])
+        found = consumer.consume(count - 1, 30.0)
+        consumer.close()
+    assert [m.value() for m in found] == [v for i, v in enumerate(records.values) if i != large]
 
 
 def test_records_with_headers_are_written_one_by_one() -> None:
