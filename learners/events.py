@@ -109,8 +109,8 @@ class EventBatch:
         there is no label.
     labelled : ndarray of shape (n_events,)
         True where `y` holds a label.
-    ids : list of str or int, of length n_events
-        The event's id, as it came.
+    ids : sequence of str or int, of length n_events
+        The event's id, as it came; `learners.tokens.Tokens` where they are not decoded.
     keys : list of bytes or None, of length n_events
         The record's key.
     time_ms : ndarray of shape (n_events,)
@@ -124,7 +124,7 @@ class EventBatch:
     X: Features
     y: NDArray[Any]
     labelled: Bools
-    ids: list[str | int]
+    ids: Sequence[str | int]
     keys: list[bytes | None]
     time_ms: Ints
     partitions: Ints

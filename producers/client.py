@@ -51,7 +51,7 @@ class Batch:
 
     def __init__(self, values: Sequence[bytes], keys: Sequence[bytes | None]) -> None:
         data = values if isinstance(values, Slices) else Slices.of(values)
-        names = Slices.of(keys if None not in keys else [key or b"" for key in keys])
+        names = Slices.of([key or b"" for key in keys])
         table = np.zeros(len(values), librdkafka.MESSAGE)
         table["payload"] = data.buffer.ctypes.data + data.starts
         table["len"] = data.ends - data.starts

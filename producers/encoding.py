@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from learners.events import EventBatch, Headers, Predictions
+from learners.tokens import Tokens
+from producers.prediction_rows import PredictionRows
 
 # A partition that the key chooses.
 BY_KEY = -1
@@ -100,6 +102,7 @@ class PredictionEncoder:
         self._classes = list(classes) if classes is not None else None
         self._partitions = partitions
         self._encode = msgspec.json.Encoder().encode
+        self._rows = PredictionRows(classes)
 
     def encode(
         self,
@@ -112,11 +115,24 @@ class PredictionEncoder:
         An event without a key goes to its source partition modulo the number of output
         partitions, so that events of one source partition stay in order.
         """
+        if isinstance(batch.ids, Tokens) and headers is None:
+            values: Sequence[bytes] = self._rows.write(
+                batch.ids,
+                predictions.values,
+                predictions.of_predicted_class(),
+                predictions.model_version,
+                batch.partitions,
+                batch.offsets,
+            )
+        else:
+            values = self._one_by_one(batch, predictions)
+        return PredictionRecords(batch.keys, values, self._partitions_of(batch), headers)
+
+    def _one_by_one(self, batch: EventBatch, predictions: Predictions) -> list[bytes]:
         said: list[Any] = predictions.values.tolist()
         if self._classes is not None:
             said = [self._classes[index] for index in said]
         probability = predictions.of_predicted_class()
-        sources = batch.partitions.tolist()
         # Without a loop in Python: this is done for every event.
         rows = map(
             PredictionRecord,
@@ -124,20 +140,19 @@ class PredictionEncoder:
             said,
             repeat(msgspec.UNSET) if probability is None else probability.tolist(),
             predictions.model_version.tolist(),
-            sources,
+            batch.partitions.tolist(),
             batch.offsets.tolist(),
         )
-        return PredictionRecords(
-            batch.keys,
-            list(map(self._encode, rows)),
-            self._partitions_of(batch.keys, sources),
-            headers,
-        )
+        return list(map(self._encode, rows))
 
-    def _partitions_of(self, keys: Sequence[bytes | None], sources: Sequence[int]) -> Sequence[int]:
-        if None not in keys:
+    def _partitions_of(self, batch: EventBatch) -> list[int]:
+        keys = batch.keys
+        without = keys.count(None)
+        if not without:
             return [BY_KEY] * len(keys)
+        by_source: list[int] = (batch.partitions % self._partitions).tolist()
+        if without == len(keys):
+            return by_source
         return [
-            source % self._partitions if key is None else BY_KEY
-            for key, source in zip(keys, sources, strict=True)
+            source if key is None else BY_KEY for key, source in zip(keys, by_source, strict=True)
         ]

@@ -10,10 +10,12 @@ from consumers.loop.learning import Learning
 from consumers.loop.step import Step
 from learners.events import EventBatch, Features
 from learners.learner import Task
+from learners.tokens import Tokens
+from producers.encoding import PredictionEncoder
 
 
 def warm_up(learning: Learning, n_features: int, *, sparse: bool = False) -> None:
-    """Let a model that is thrown away learn made-up events, and score them.
+    """Let a model that is thrown away learn made-up events, score them and write predictions.
 
     Parameters
     ----------
@@ -25,10 +27,12 @@ def warm_up(learning: Learning, n_features: int, *, sparse: bool = False) -> Non
         Whether that matrix is in CSR.
     """
     step = Step(learning.learner, learning.scores, learning.drift)
+    encoder = PredictionEncoder(None, 1)
     kind = np.int64 if learning.learner.task is Task.CLASSIFICATION else np.float64
     for row in range(3):
         X = _sparse_row(row, n_features) if sparse else np.full((1, n_features), float(row % 2))
-        step(_event(row, X, np.array([row % 2], dtype=kind)))
+        result = step(_event(row, X, np.array([row % 2], dtype=kind)))
+        encoder.encode(result.batch, result.predictions)
     learning.scores.facts()
 
 
@@ -45,7 +49,7 @@ def _event(row: int, X: Features, y: NDArray[Any]) -> EventBatch:
         X=X,
         y=y,
         labelled=np.ones(1, dtype=np.bool_),
-        ids=[row],
+        ids=Tokens(np.frombuffer(bytearray(b"0"), np.uint8), zero, zero + 1),
         keys=[None],
         time_ms=zero,
         partitions=zero,
