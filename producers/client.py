@@ -94,6 +94,7 @@ class Client:
         self._open = _new(self._library, {**options, "log.queue": True})
         self._queue = self._library.rd_kafka_queue_get_main(self._open)
         self._library.rd_kafka_set_log_queue(self._open, self._queue)
+        self._library.rd_kafka_sasl_background_callbacks_enable(self._open)
         self._name = self._library.rd_kafka_name(self._open).decode()
         self._topics: dict[str, int] = {}
         self._end = weakref.finalize(
@@ -302,6 +303,8 @@ def _new(library: ctypes.CDLL, options: Mapping[str, Any]) -> int:
             raise KafkaException(_invalid(text.value))
     events = librdkafka.EVENT_REPORTS | librdkafka.EVENT_LOG | librdkafka.EVENT_ERROR
     library.rd_kafka_conf_set_events(conf, events)
+    # Tokens of OAUTHBEARER are fetched in the background, also while nobody polls.
+    library.rd_kafka_conf_enable_sasl_queue(conf, 1)
     handle = library.rd_kafka_new(librdkafka.PRODUCER, conf, text, _TEXT)
     if not handle:
         library.rd_kafka_conf_destroy(conf)

@@ -91,6 +91,8 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "rd_kafka_conf_destroy": (None, (_P,)),
     "rd_kafka_conf_set": (c_int, (_P, c_char_p, c_char_p, c_char_p, c_size_t)),
     "rd_kafka_conf_set_events": (None, (_P, c_int)),
+    "rd_kafka_conf_enable_sasl_queue": (None, (_P, c_int)),
+    "rd_kafka_sasl_background_callbacks_enable": (_P, (_P,)),
     "rd_kafka_new": (_P, (c_int, _P, c_char_p, c_size_t)),
     "rd_kafka_destroy": (None, (_P,)),
     "rd_kafka_name": (c_char_p, (_P,)),
