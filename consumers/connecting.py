@@ -189,17 +189,17 @@ def _delivery(
         sink = KafkaSink(config, outputs)
         return sink, AtLeastOnce(source, sink)
     every_s = settings.checkpoint.every.total_seconds()
-    transaction = Transaction(_transactional_id(settings), max(10.0, 5 * every_s))
+    transaction = _transaction(settings, max(10.0, 5 * every_s))
     transactional = TransactionalSink(config, outputs, transaction, reach)
     return transactional, ExactlyOnce(source, transactional, observer)
 
 
-def _transactional_id(settings: Settings) -> str:
+def _transaction(settings: Settings, timeout_s: float) -> Transaction:
     """Give the same id to whoever takes over, so that the one before can write no more."""
-    group, instance = settings.input.group, settings.input.instance
+    name = f"streamfit-{settings.input.group}"
     if settings.learning.scope == "global":
-        return f"streamfit-{group}"
-    return f"streamfit-{group}-{instance or uuid4()}"
+        return Transaction(name, timeout_s)
+    return Transaction(f"{name}-{settings.input.instance or uuid4()}", timeout_s, f"{name}-")
 
 
 def _makers(

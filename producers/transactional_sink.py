@@ -62,10 +62,13 @@ class Transaction:
         The `transactional.id`: of several clients with it the newest wins.
     timeout_s : float
         After this many seconds the broker aborts an open one.
+    prefix : str or None
+        What the ids of all its processes begin with, where each has its own.
     """
 
     id: str
     timeout_s: float
+    prefix: str | None = None
 
 
 class TransactionalSink(KafkaSink):
@@ -94,7 +97,7 @@ class TransactionalSink(KafkaSink):
         self._open = False
         self._asking = Asking()
         self._reach = reach
-        self._id = transaction.id
+        self._transaction = transaction
         ours = {
             "transactional.id": transaction.id,
             "transaction.timeout.ms": round(transaction.timeout_s * 1000),
@@ -187,8 +190,10 @@ class TransactionalSink(KafkaSink):
 
     def _told(self, error: KafkaError) -> str:
         if error.code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+            prefix = self._transaction.prefix
+            place = "it" if prefix is None else f"the prefix {prefix!r}"
             return (
                 f"output.delivery = 'exactly_once': this login may not use the transactional id "
-                f"{self._id!r}; grant WRITE and DESCRIBE on it"
+                f"{self._transaction.id!r}; grant WRITE on {place}"
             )
         return f"transaction: {error.str()}"

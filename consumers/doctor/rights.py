@@ -23,10 +23,9 @@ GROUP = Kind(
 TRANSACTIONS = Kind(
     "rights.transactional_id",
     Level.NOTE,
-    "exactly_once needs WRITE and DESCRIBE on its transactional id; to try it would end a running "
-    "transaction",
-    "grant both: kafka-acls.sh --add --allow-principal User:NAME --operation WRITE --operation "
-    "DESCRIBE --resource-pattern-type prefixed --transactional-id streamfit-GROUP",
+    "exactly_once needs WRITE on its transactional id; to try it would end a running transaction",
+    "grant it: kafka-acls.sh --add --allow-principal User:NAME --operation WRITE "
+    "--resource-pattern-type prefixed --transactional-id streamfit-GROUP",
 )
 
 _NEEDED = {"input.topic": "READ", "output.topic": "WRITE", "output.dead_letter_topic": "WRITE"}

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.errors import FencedError, KafkaUnreachableError, SettingsError
-from consumers.kafka.failures import Complaints
+from consumers.kafka.failures import Complaints, ending
 from consumers.kafka.positions import TIMEOUT_S, committed_of
 from consumers.kafka.source import Committed
 
@@ -146,6 +146,9 @@ class GroupOffsets:
         self._consumer.close()
 
     def _unanswered(self, error: KafkaException) -> KafkaUnreachableError:
+        refused = ending(error.args[0], self._topic)
+        if isinstance(refused, KafkaUnreachableError):  # a right is missing, or the topic
+            return refused
         why = self._complaints.last or error.args[0].str()
         return KafkaUnreachableError(
             f"input.group = {self._group!r}: no answer from Kafka ({why}); is the broker up, and "
@@ -190,13 +193,15 @@ def members_of(config: Mapping[str, Any], group: str) -> list[Member]:
         asked = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
         described = asked[group].result(TIMEOUT_S)
     except (KafkaException, TimeoutError) as error:
-        if (
-            isinstance(error, KafkaException)
-            and error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND
-        ):
+        code = error.args[0].code() if isinstance(error, KafkaException) else None
+        if code == KafkaError.GROUP_ID_NOT_FOUND:
             return []
+        if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            raise KafkaUnreachableError(
+                f"input.group = {group!r}: this login may not see the group; grant READ on it"
+            ) from None
         raise KafkaUnreachableError(
-            f"input.group = {group!r}: its members cannot be told ({error}); grant DESCRIBE on it"
+            f"input.group = {group!r}: its members cannot be told ({error}); is the broker up?"
         ) from None
     return [
         Member(member.member_id, member.group_instance_id, member.host)

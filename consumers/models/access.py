@@ -9,10 +9,10 @@ from consumers.checkpoints.checkpoint import Content
 from consumers.checkpoints.series import GLOBAL, Checkpoints, Place
 from consumers.checkpoints.store import open_store
 from consumers.errors import KafkaUnreachableError, SettingsError
-from consumers.kafka.cluster import Cluster
+from consumers.kafka.cluster import Cluster, require_rights
 from consumers.kafka.config import client_config, consumer_config
 from consumers.kafka.edges import Edges
-from consumers.kafka.group_offsets import GroupOffsets, require_empty
+from consumers.kafka.group_offsets import GroupOffsets, members_of, require_empty
 from consumers.models.inspection import Inspection
 from consumers.models.rollback import Rollback
 from consumers.models.stored import Catalogue
@@ -43,6 +43,8 @@ def open_inspection(settings: Settings, partition: int | None) -> Inspection:
     scope = _scope(settings, partition, count)
     if count is not None:
         try:
+            if not cluster.embedded:  # a group that is hidden is told at once only when asked so
+                members_of(client_config(settings), settings.input.group)
             claims = _claims(settings, _partitions(partition, count))
         except KafkaUnreachableError as error:
             unreachable = error
@@ -70,12 +72,13 @@ def open_rollback(
     FencedError
         If the group has a member.
     KafkaUnreachableError
-        If Kafka does not answer.
+        If Kafka does not answer, or this login may not read the topic.
     """
     config, group, topic = client_config(settings), settings.input.group, settings.input.topic
     cluster = Cluster(config)
     count = _count(cluster, settings)
     scope = _scope(settings, partition, count)
+    require_rights(cluster, {"input.topic": topic})
 
     def see_empty() -> None:
         if not cluster.embedded:  # which cannot tell; the commit itself is refused there too

@@ -42,6 +42,7 @@ _SILENT = logging.getLogger("silent")
 _SILENT.disabled = True
 ITERATIONS = 4096  # the least that a broker takes for SCRAM
 Right = tuple[ResourceType, str, AclOperation]
+PLAIN = ("plain", "plain-password")  # the one user that logs in by PLAIN, and its password
 
 
 class Door(StrEnum):
@@ -108,11 +109,16 @@ class SecureKafka(Kafka):
         for done in admin.alter_user_scram_credentials([change]).values():
             done.result(TIMEOUT_S)
 
-    def grant(self, user: str, rights: Iterable[Right]) -> None:
+    def grant(
+        self,
+        user: str,
+        rights: Iterable[Right],
+        pattern: ResourcePatternType = ResourcePatternType.LITERAL,
+    ) -> None:
         """Give a user rights, each a kind of thing, its name and what may be done with it."""
         acls = [
             AclBinding(
-                *(kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*"),
+                *(kind, name, pattern, f"User:{user}", "*"),
                 *(operation, AclPermissionType.ALLOW),
             )
             for kind, name, operation in rights
@@ -164,7 +170,7 @@ class SecureKafka(Kafka):
             module = "org.apache.kafka.common.security"
             options["scram-sha-512.sasl.jaas.config"] = f"{module}.scram.ScramLoginModule required;"
             options["plain.sasl.jaas.config"] = (
-                f'{module}.plain.PlainLoginModule required user_plain="plain-password";'
+                f'{module}.plain.PlainLoginModule required user_{PLAIN[0]}="{PLAIN[1]}";'
             )
         return {f"listener.name.{door.lower()}.{key}": value for key, value in options.items()}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # all of them are public
     AclOperation,
+    ResourcePatternType,
     ResourceType,
 )
 
@@ -19,14 +20,14 @@ from consumers.errors import KafkaUnreachableError
 from consumers.kafka.cluster import Cluster, require_rights
 from consumers.kafka.config import client_config
 from consumers.settings import load
-from tests.brokers.secure import Door, Right, SecureKafka
+from tests.brokers.secure import PLAIN, Door, Right, SecureKafka
 from tests.jobs import TIMEOUT_S, Job, last_words, run_command
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("logs_as_before")]
 PASSWORD = "right-password-#1"  # noqa: S105 of a broker that lives for a minute
 WRONG = "wrong-password-#2"
 READ, WRITE = AclOperation.READ, AclOperation.WRITE
-SECRETS = (PASSWORD, WRONG)
+SECRETS = (PASSWORD, WRONG, PLAIN[1])
 
 
 @pytest.fixture
@@ -78,6 +79,12 @@ def connect(job: Job, address: str, options: Mapping[str, str]) -> None:
     lines = [f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in options.items()]
     text = job.file.read_text().replace(job.kafka.bootstrap_servers, address)
     job.file.write_text(text + "[kafka.librdkafka]\n" + "".join(lines))
+
+
+def deliver(job: Job, delivery: str, scope: str = "global") -> None:
+    """Write into the job's settings how it delivers, and what has a model of its own."""
+    lines = f'delivery = "{delivery}"\n[learning]\nscope = "{scope}"\n[checkpoint]'
+    job.file.write_text(job.file.read_text().replace("[checkpoint]", lines))
 
 
 def refusal(job: Job, *words: str) -> str:
@@ -157,8 +164,21 @@ def test_with_a_client_certificate_it_learns(secure: SecureKafka, job: Job) -> N
     assert len(job.predicted()) == 20
 
 
+def test_by_plain_over_tls_it_learns(secure: SecureKafka, job: Job) -> None:
+    secure.grant(PLAIN[0], rights_of(job))
+    connect(job, secure.address(Door.SASL), login(secure, *PLAIN) | {"sasl.mechanism": "PLAIN"})
+    log = job.run_until(20)
+    assert len(job.predicted()) == 20
+    assert PLAIN[1] not in log
+
+
 CASES = {
     "wrong password": (Door.SASL, {"sasl.password": WRONG}, ["sasl.username", "sasl.password"]),
+    "wrong password by PLAIN": (
+        Door.SASL,
+        {"sasl.mechanism": "PLAIN", "sasl.username": PLAIN[0], "sasl.password": WRONG},
+        ["sasl.username = 'plain'", "refuses the login", "sasl.password"],
+    ),
     "unknown user": (Door.SASL, {"sasl.username": "nobody"}, ["'nobody'", "refuses the login"]),
     "wrong mechanism": (
         Door.SASL,
@@ -219,7 +239,9 @@ def test_who_is_not_let_in_is_told_key_cause_and_mend_on_one_line(
     assert not any(secret in line for secret in SECRETS)
 
 
-@pytest.mark.parametrize("case", ["wrong password", "wrong authority", "expired"])
+@pytest.mark.parametrize(
+    "case", ["wrong password", "wrong password by PLAIN", "wrong authority", "expired"]
+)
 def test_a_run_that_is_not_let_in_ends_with_that_line(
     secure: SecureKafka, job: Job, case: str
 ) -> None:
@@ -257,7 +279,10 @@ MISSING = {
     "input.topic": ["input.topic = '{topic}'", "READ"],
     "input.group": ["input.group", "READ"],
     "output.topic": ["output.topic = '{predictions}'", "WRITE"],
-    "output.delivery": ["output.delivery = 'exactly_once'", "streamfit-{group}", "WRITE"],
+    "output.delivery": [
+        "output.delivery = 'exactly_once'",
+        "'streamfit-{group}'; grant WRITE on it",
+    ],
 }
 
 
@@ -269,10 +294,30 @@ def test_without_a_right_it_ends_and_names_the_key_and_the_right(
     granted = [right for place, right in rights.items() if place != key]
     connect(job, secure.address(Door.SASL), login(secure, user_with(secure, granted)))
     delivery = "exactly_once" if key == "output.delivery" else "at_least_once"
-    text = job.file.read_text().replace("[checkpoint]", f'delivery = "{delivery}"\n[checkpoint]')
-    job.file.write_text(text)
+    deliver(job, delivery)
     line = refusal(job)
     assert all(word.format_map(vars(job)) in line for word in MISSING[key]), line
+
+
+def test_transactions_of_each_partition_need_no_more_than_a_prefix(
+    secure: SecureKafka, job: Job
+) -> None:
+    user = user_with(secure, rights_of(job))
+    prefix = (ResourceType.TRANSACTIONAL_ID, f"streamfit-{job.group}-", WRITE)
+    secure.grant(user, [prefix], ResourcePatternType.PREFIXED)
+    connect(job, secure.address(Door.SASL), login(secure, user))
+    deliver(job, "exactly_once", scope="partition")
+    job.run_until(20)
+    assert len(job.predicted()) == 20
+
+
+def test_without_that_prefix_it_ends_and_names_it(secure: SecureKafka, job: Job) -> None:
+    rights = rights_of(job, exactly_once=True)
+    connect(job, secure.address(Door.SASL), login(secure, user_with(secure, rights)))
+    deliver(job, "exactly_once", scope="partition")
+    line = refusal(job)
+    assert "output.delivery = 'exactly_once'" in line
+    assert f"grant WRITE on the prefix 'streamfit-{job.group}-'" in line
 
 
 @pytest.mark.parametrize(
