@@ -8,22 +8,20 @@ serves what has happened.
 import ctypes
 import logging
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from ctypes import byref, c_char_p, c_int, c_int32, c_void_p
+from collections.abc import Callable, Iterable, Mapping
+from ctypes import byref, c_char_p, c_int, c_void_p
 from typing import Any
 
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from numpy.typing import NDArray
 
 from learners.events import Headers, Ints
 from producers import librdkafka
-from producers.librdkafka import Argument, Message
-from producers.slices import Slices
+from producers.batch import Batch, arguments_of
+from producers.librdkafka import Message
 
 # Called for a record that was not delivered, with the error, the topic, the key and the value.
 Report = Callable[[KafkaError, str, bytes | None, bytes | None], None]
-Messages = NDArray[Any]
 _FLUSH_MS = 100
 _TEXT = 512
 # Public: librdkafka's own codes begin with an underscore.
@@ -36,34 +34,6 @@ _LEVELS = (logging.CRITICAL,) * 3 + (
     logging.INFO,
     logging.DEBUG,
 )
-
-
-class Batch:
-    """Records of one topic, as librdkafka takes them.
-
-    Parameters
-    ----------
-    values : sequence of bytes
-        What is sent.
-    keys : sequence of bytes or None, of the same length
-        None for a record without one.
-    """
-
-    def __init__(self, values: Sequence[bytes], keys: Sequence[bytes | None]) -> None:
-        data = values if isinstance(values, Slices) else Slices.of(values)
-        names = Slices.of([key or b"" for key in keys])
-        table = np.zeros(len(values), librdkafka.MESSAGE)
-        table["payload"] = data.buffer.ctypes.data + data.starts
-        table["len"] = data.ends - data.starts
-        table["key"] = names.buffer.ctypes.data + names.starts
-        table["key_len"] = names.ends - names.starts
-        if None in keys:
-            table["key"][[key is None for key in keys]] = 0
-        self.table: Messages = table
-        self._held = data, names  # what the table points to
-
-    def __len__(self) -> int:
-        return len(self.table)
 
 
 class Client:
@@ -131,7 +101,8 @@ class Client:
         )
         if taken == len(table):
             return np.zeros(len(table), np.int64)
-        return table["err"].astype(np.int64)
+        errors: Ints = table["err"].astype(np.int64)
+        return errors
 
     def produce(
         self,
@@ -142,7 +113,7 @@ class Client:
         headers: Headers | None = None,
     ) -> None:
         """Hand one record over, with headers if there are any."""
-        arguments, held = _arguments(topic, value, key, partition, headers or ())
+        arguments, held = arguments_of(topic, value, key, partition, headers or ())
         self._check(
             self._library.rd_kafka_produceva(self._handle, arguments, len(arguments)), held=held
         )
@@ -321,43 +292,6 @@ def _destroy(library: ctypes.CDLL, handle: int, queue: int, topics: Mapping[str,
         library.rd_kafka_topic_destroy(topic)
     library.rd_kafka_queue_destroy(queue)
     library.rd_kafka_destroy(handle)
-
-
-def _arguments(
-    topic: str,
-    value: bytes | None,
-    key: bytes | None,
-    partition: int,
-    headers: Sequence[tuple[str, str | bytes | None]],
-) -> tuple[ctypes.Array[Argument], object]:
-    """Give the arguments of `rd_kafka_produceva`, and what they point to."""
-    named = [(name.encode(), _as_bytes(content)) for name, content in headers]
-    name = topic.encode()
-    arguments = (Argument * (5 + len(named)))()
-    _fill(arguments[0], librdkafka.TOPIC_ARGUMENT, name)
-    arguments[1].kind = librdkafka.PARTITION_ARGUMENT
-    c_int32.from_buffer(arguments[1].value).value = partition
-    _fill(arguments[2], librdkafka.VALUE_ARGUMENT, value, len(value or b""))
-    _fill(arguments[3], librdkafka.KEY_ARGUMENT, key, len(key or b""))
-    arguments[4].kind = librdkafka.FLAGS_ARGUMENT
-    c_int.from_buffer(arguments[4].value).value = librdkafka.COPY
-    for argument, (called, content) in zip(arguments[5:], named, strict=True):
-        _fill(argument, librdkafka.HEADER_ARGUMENT, called)
-        argument.value[1], argument.value[2] = _address(content), len(content or b"")
-    return arguments, (name, value, key, named)
-
-
-def _fill(argument: Argument, kind: int, content: bytes | None, size: int = 0) -> None:
-    argument.kind = kind
-    argument.value[0], argument.value[1] = _address(content), size
-
-
-def _address(content: bytes | None) -> int:
-    return 0 if content is None else ctypes.cast(c_char_p(content), c_void_p).value or 0
-
-
-def _as_bytes(content: str | bytes | None) -> bytes | None:
-    return content.encode() if isinstance(content, str) else content
 
 
 def _bytes(address: int | None, size: int) -> bytes | None:

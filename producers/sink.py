@@ -11,7 +11,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from learners.events import Headers
 from producers.asking import Asking
-from producers.client import Batch, Client
+from producers.batch import Batch
+from producers.client import Client
 from producers.dead_letters import DeadLetter
 from producers.encoding import BY_KEY, PredictionRecords
 from producers.outputs import DEFINITE, DeliveryError, Outputs, Reports

@@ -9,7 +9,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.demo.embedded import EmbeddedBroker
-from producers.client import Batch, Client
+from producers.batch import Batch
+from producers.client import Client
 from producers.encoding import BY_KEY
 
 LOGGER = logging.getLogger("streamfit.sink")
