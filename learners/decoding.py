@@ -1,7 +1,8 @@
 """Bytes to columns: strict decoding with each bad record refused by itself.
 
 Pure: what is refused is returned, and who calls it decides what becomes of it. How a value of one
-format is parsed is in `learners.fields` and `learners.packed`.
+format is parsed is in `learners.fields` and `learners.packed`, the short way of plain JSON in
+`learners.scanned`.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,15 @@ import numpy as np
 from learners.columns import Columns
 from learners.events import EventBatch, Ints, Records
 from learners.fields import FieldParser
-from learners.formats import Format, Parser, RefusedError
+from learners.formats import Fields, Format, Parser, RefusedError
 from learners.packed import PackedParser
 from learners.rejections import Reason, Rejection, SkipReason, Stage
+from learners.scanned import JsonScanner
 from learners.schema import Schema
+
+# A scan for nothing costs up to 40 % of what parsing the same read costs (measured). Where a topic
+# holds what is never plain, this makes it 0.4 %; after a bad record, a hundred reads are parsed.
+_READS_UNSCANNED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +93,20 @@ class EventDecoder:
         self._max_bytes = schema.max_bytes
         self._columns = Columns(schema, keep_unknown=keep_unknown_labels)
         self._parser = parser_of(schema, input_format)
+        scans = input_format is Format.JSON and JsonScanner.fits(schema)
+        self._scanner = JsonScanner(schema) if scans else None
+        self._reads_unscanned = 0
 
     def decode(self, records: Records) -> Decoded:
         """Decode all records of one read; a bad one does not affect the others."""
         values = records.values
-        try:
-            events = self._read_all(values)
-            rows: Ints = np.arange(len(values))
-            refused: list[Rejection] = []
-        except (TypeError, ValueError, RecursionError):
-            # One of them is bad, or a tombstone, which has no length: find it, one by one.
-            events, rows, refused = self._read_each(values)
-        tombstones = len(values) - len(events) - len(refused)
-        batch, out_of_bounds = self._columns.batch(records, self._parser.fields(events), rows)
+        fields = self._scanned(values)
+        rows: Ints = np.arange(len(values))
+        refused: list[Rejection] = []
+        if fields is None:
+            fields, rows, refused = self._parsed(values)
+        tombstones = len(values) - len(rows) - len(refused)
+        batch, out_of_bounds = self._columns.batch(records, fields, rows)
         rejections = sorted([*refused, *out_of_bounds], key=attrgetter("row"))
         skipped = {SkipReason.TOMBSTONE: tombstones} if tombstones else {}
         return Decoded(batch, tuple(rejections), skipped)
@@ -111,6 +118,29 @@ class EventDecoder:
         except RefusedError as refused:
             return refused.why
         return None
+
+    def _scanned(self, values: Sequence[bytes | None]) -> Fields | None:
+        """Read plain values the short way, unless a read shortly before was not plain."""
+        if self._scanner is None:
+            return None
+        if self._reads_unscanned > 0:
+            self._reads_unscanned -= 1
+            return None
+        fields = self._scanner.scan(values)
+        if fields is None:
+            self._reads_unscanned = _READS_UNSCANNED
+        return fields
+
+    def _parsed(self, values: Sequence[Any]) -> tuple[Fields, Ints, list[Rejection]]:
+        """Read values with all that the format allows, and tell what is wrong with bad ones."""
+        try:
+            events = self._read_all(values)
+            rows: Ints = np.arange(len(values))
+            refused: list[Rejection] = []
+        except (TypeError, ValueError, RecursionError):
+            # One of them is bad, or a tombstone, which has no length: find it, one by one.
+            events, rows, refused = self._read_each(values)
+        return self._parser.fields(events), rows, refused
 
     def _read_all(self, values: Sequence[Any]) -> list[Any]:
         if max(map(len, values), default=0) > self._max_bytes:

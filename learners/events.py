@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from learners.tokens import Tokens
+
 Headers = list[tuple[str, str | bytes | None]]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -110,7 +112,7 @@ class EventBatch:
     labelled : ndarray of shape (n_events,)
         True where `y` holds a label.
     ids : sequence of str or int, of length n_events
-        The event's id, as it came; `learners.tokens.Tokens` where they are not decoded.
+        The event's id, as it came; `Tokens` are decoded where they are asked for.
     keys : list of bytes or None, of length n_events
         The record's key.
     time_ms : ndarray of shape (n_events,)
@@ -136,12 +138,13 @@ class EventBatch:
 
     def take(self, keep: Bools) -> Self:
         """Return the events where `keep` is true, as a new batch."""
-        positions = np.flatnonzero(keep).tolist()
+        kept = np.flatnonzero(keep)
+        positions, ids = kept.tolist(), self.ids
         return type(self)(
             X=self.X[keep],
             y=self.y[keep],
             labelled=self.labelled[keep],
-            ids=[self.ids[i] for i in positions],
+            ids=ids.take(kept) if isinstance(ids, Tokens) else [ids[i] for i in positions],
             keys=[self.keys[i] for i in positions],
             time_ms=self.time_ms[keep],
             partitions=self.partitions[keep],

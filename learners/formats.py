@@ -49,8 +49,9 @@ class Fields:
     words : list of sequence of str or int, each of length n_events
         The other features, in the order of the schema.
     labels : sequence, or ndarray of shape (n_events,), or None
-        As they came: None, or NaN in an array, where there is none. None if none is declared.
-    ids : list of str or int, or None
+        As they came: None, or NaN in an array of float64, where there is none. In an array of
+        int64, indices of the classes, -1 where there is none. None if none is declared.
+    ids : sequence of str or int, or None
         None if none is declared.
     time_ms : ndarray of shape (n_events,) or None
         None if none is declared.
@@ -58,8 +59,8 @@ class Fields:
 
     numbers: Floats
     words: list[Sequence[Any]]
-    labels: Sequence[Any] | Floats | None
-    ids: list[str | int] | None
+    labels: Sequence[Any] | Floats | Ints | None
+    ids: Sequence[str | int] | None
     time_ms: Ints | None
 
 

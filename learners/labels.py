@@ -51,13 +51,14 @@ class Labels:
         self._index: dict[Any, int] = {label: i for i, label in enumerate(schema.classes or ())}
         self._index[None] = _NONE
 
-    def column(self, labels: Sequence[Any] | Floats | None, n_events: int) -> LabelColumn:
+    def column(self, labels: Sequence[Any] | Floats | Ints | None, n_events: int) -> LabelColumn:
         """Take the labels of a read.
 
         Parameters
         ----------
         labels : sequence, or ndarray of shape (n_events,), or None
-            See `learners.formats.Fields`; those of a sequence are of the declared type.
+            See `learners.formats.Fields`; those of a sequence are of the declared type, and an
+            array of int64 holds indices already, all of them good.
         n_events : int
             Number of events.
         """
@@ -65,6 +66,8 @@ class Labels:
             labels = [None] * n_events
         if self._classes is None:
             return self._targets(labels)
+        if isinstance(labels, np.ndarray) and labels.dtype == np.int64:
+            return LabelColumn(labels, labels != _NONE, np.ones(n_events, dtype=np.bool_))
         if isinstance(labels, np.ndarray):
             indices = self._indices_of_floats(labels)
             whole = np.isnan(labels) | ((labels == np.floor(labels)) & np.isfinite(labels))
@@ -89,7 +92,7 @@ class Labels:
         detail = "label is not declared; add it to schema.classes or set learning.on_unknown_label"
         return Rejection(row, Stage.LABEL, Reason.UNKNOWN_LABEL, detail)
 
-    def _targets(self, labels: Sequence[Any] | Floats) -> LabelColumn:
+    def _targets(self, labels: Sequence[Any] | Floats | Ints) -> LabelColumn:
         y = np.array(labels, dtype=np.float64)  # of None, it makes NaN
         labelled = ~np.isnan(y)
         if not isinstance(labels, np.ndarray) and not labelled.all():
@@ -97,7 +100,7 @@ class Labels:
             labelled = np.fromiter((label is not None for label in labels), np.bool_, len(y))
         return LabelColumn(y, labelled, ~labelled | (np.abs(y) <= self._max_abs))
 
-    def _indices_of_floats(self, labels: Floats) -> Ints:
+    def _indices_of_floats(self, labels: NDArray[Any]) -> Ints:
         classes = np.array(self._classes, dtype=np.float64)
         indices = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
         indices[classes[indices] != labels] = _UNKNOWN

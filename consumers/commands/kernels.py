@@ -12,7 +12,7 @@ from rich.console import Console
 
 from consumers.loop.warmup import warm_up
 from consumers.settings import Settings, from_tables
-from consumers.wiring import learning_of, schema_of
+from consumers.wiring import decoder_of, learning_of, schema_of
 
 Step = dict[str, Any]
 _SCALERS: tuple[Step, ...] = tuple(
@@ -80,6 +80,7 @@ def main() -> None:
     pipelines = list(common())
     for settings in pipelines:
         schema = schema_of(settings)
+        decoder_of(settings)  # compiles at its making
         warm_up(learning_of(settings), schema.n_features, sparse=schema.is_sparse)
     seconds = time.monotonic() - began
     Console().print(f"kernels of {len(pipelines)} pipelines are ready after {seconds:.1f} s")

@@ -1,7 +1,7 @@
 """How the kernels are compiled: once, kept on disk, with the arithmetic exactly as written.
 
 The copy on disk is made anew when the module of a function changes, but not when only a module
-that it takes functions from does: while you work on those, remove `__pycache__` beside this file.
+that it takes functions from does: while you work on those, remove `__pycache__` beside them.
 """
 
 from collections.abc import Callable
