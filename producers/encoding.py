@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, repeat
+from itertools import pairwise, repeat
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from learners.events import EventBatch, Headers, Predictions
+from learners.events import EventBatch, Headers, Ints, Predictions
 from learners.tokens import Tokens
 from producers.prediction_rows import PredictionRows
 
@@ -19,7 +20,7 @@ BY_KEY = -1
 Record = tuple[bytes | None, bytes, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PredictionRecords:
     """Records for the output topic, in columns of the same length.
 
@@ -29,7 +30,7 @@ class PredictionRecords:
         Of the events.
     values : sequence of bytes
         The predictions as JSON.
-    partitions : sequence of int
+    partitions : sequence or ndarray of int
         Where each goes; `BY_KEY` where its key decides.
     headers : sequence of list of (str, str or bytes or None), or None
         Of each; None where none has any, which is a third cheaper to hand over.
@@ -37,7 +38,7 @@ class PredictionRecords:
 
     keys: Sequence[bytes | None]
     values: Sequence[bytes]
-    partitions: Sequence[int]
+    partitions: Sequence[int] | Ints
     headers: Sequence[Headers] | None = None
 
     @classmethod
@@ -47,19 +48,22 @@ class PredictionRecords:
         return cls(keys, values, partitions)
 
     def __iter__(self) -> Iterator[Record]:
-        return zip(self.keys, self.values, self.partitions, strict=True)
+        return zip(self.keys, self.values, self._partitions(), strict=True)
 
     def with_headers(self) -> Iterator[tuple[bytes | None, bytes, int, Headers]]:
         """Give each record with its headers behind it; only where there are headers."""
-        return zip(self.keys, self.values, self.partitions, self.headers or (), strict=True)
+        return zip(self.keys, self.values, self._partitions(), self.headers or (), strict=True)
 
     def runs(self) -> Iterator[tuple[int, slice]]:
         """Give runs of records that go to the same partition, in order."""
-        begin = 0
-        for partition, run in groupby(self.partitions):
-            end = begin + sum(1 for _ in run)
-            yield partition, slice(begin, end)
-            begin = end
+        partitions = np.asarray(self.partitions, dtype=np.int64)
+        begins = np.flatnonzero(np.diff(partitions, prepend=partitions[:1] - 1)).tolist()
+        for begin, end in pairwise([*begins, len(partitions)]):
+            yield int(partitions[begin]), slice(begin, end)
+
+    def _partitions(self) -> list[int]:
+        partitions: list[int] = np.asarray(self.partitions, dtype=np.int64).tolist()
+        return partitions
 
 
 class PredictionRecord(msgspec.Struct, gc=False):
@@ -145,14 +149,11 @@ class PredictionEncoder:
         )
         return list(map(self._encode, rows))
 
-    def _partitions_of(self, batch: EventBatch) -> list[int]:
-        keys = batch.keys
-        without = keys.count(None)
+    def _partitions_of(self, batch: EventBatch) -> Ints:
+        without = batch.keys.count(None)
         if not without:
-            return [BY_KEY] * len(keys)
-        by_source: list[int] = (batch.partitions % self._partitions).tolist()
-        if without == len(keys):
+            return np.full(len(batch), BY_KEY)
+        by_source: Ints = batch.partitions % self._partitions
+        if without == len(batch):
             return by_source
-        return [
-            source if key is None else BY_KEY for key, source in zip(keys, by_source, strict=True)
-        ]
+        return np.where([key is None for key in batch.keys], by_source, BY_KEY)
