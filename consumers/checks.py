@@ -71,7 +71,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield Finding("kafka", f"{settings.kafka.bootstrap_servers} answers, {len(there)} topics")
     topic = settings.input.topic
     yield _topic(cluster, "input.topic", topic, there)
-    if topic in there:
+    if there.get(topic):
         yield sample(settings, there[topic])
         yield next_start(settings, there[topic], cluster.topic_id(topic))
     for key, name in (
@@ -113,11 +113,11 @@ def try_store(settings: Settings) -> Finding:
 
 
 def _topic(cluster: Cluster, key: str, topic: str, there: dict[str, int]) -> Finding:
-    if topic in there:
-        count = there[topic]
-        return Finding(key, f"{topic}, {count} partition{'s' if count > 1 else ''}")
-    text = cluster.missing(key, topic)
-    return Finding(key, text, KafkaUnreachableError(text))
+    count = there.get(topic)
+    text = cluster.problem(key, topic, count)
+    if text is not None:
+        return Finding(key, text, KafkaUnreachableError(text))
+    return Finding(key, f"{topic}, {count} partition{'' if count == 1 else 's'}")
 
 
 def _writable(cluster: Cluster, key: str, topic: str, found: Finding) -> Finding:

@@ -1,7 +1,7 @@
 """Traces of a run, sent while it lasts, where the settings ask for them."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from consumers.checkpoints.checkpoint import versions
@@ -34,25 +34,37 @@ def tracing(settings: Settings) -> Iterator[Traces]:
     Raises
     ------
     SettingsError
-        If traces are asked for, and OpenTelemetry is not installed.
+        If traces are asked for, and OpenTelemetry is not installed, or refuses what its own
+        variables say.
     """
     url = settings.tracing.url
     if url is None:
         yield Traces()
         return
+    with ExitStack() as stack:
+        yield _begun(settings, url, stack)
+
+
+def _begun(settings: Settings, url: str, stack: ExitStack) -> Traces:
     try:  # an extra, and half a second of imports
         from consumers.views.epoch_spans import EpochSpans  # noqa: PLC0415
         from consumers.views.span_export import sending  # noqa: PLC0415
         from consumers.views.spans import BatchSpans, Origin  # noqa: PLC0415
+
+        tracer = stack.enter_context(sending(url, settings.tracing.ratio, _process(settings)))
     except ModuleNotFoundError as error:
         raise SettingsError(
             f"tracing.endpoint: {error.name} is not installed; run pip install opentelemetry-sdk "
             "opentelemetry-exporter-otlp-proto-http, or leave tracing.endpoint out"
         ) from None
+    except (ValueError, RuntimeError) as error:  # it reads variables of its own, some on import
+        raise SettingsError(
+            f"tracing.endpoint: OpenTelemetry does not begin: {str(error).rstrip('.')}; correct "
+            "or remove the environment's variable OTEL_... that says so"
+        ) from None
     origin = Origin(settings.input.topic, settings.input.group)
-    with sending(url, settings.tracing.ratio, _process(settings)) as tracer:
-        batches = BatchSpans(tracer, origin, headers=settings.tracing.headers)
-        yield Traces(batches, [EpochSpans(tracer, origin)])
+    batches = BatchSpans(tracer, origin, headers=settings.tracing.headers)
+    return Traces(batches, [EpochSpans(tracer, origin)])
 
 
 def _process(settings: Settings) -> dict[str, str]:

@@ -53,6 +53,7 @@ INSTANCE_HELD = Event("instance_held", "the broker holds input.instance for a de
 PARTITIONS_CHANGED = Event("partitions_changed", "partitions were assigned, revoked or lost")
 ASSIGN_REFUSED = Event("assign_refused", "the group took partitions back before they were taken")
 UNASSIGN_REFUSED = Event("unassign_refused", "the group took partitions before they were given")
+LEAVE_FAILED = Event("leave_failed", "a client did not leave in order, its session ends by itself")
 
 # Records and the model.
 DEAD_LETTERS = Event("dead_letters", "records were refused; told of the first of a minute")

@@ -4,6 +4,7 @@ A store knows names and bytes, nothing of what they mean.
 """
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -104,8 +105,8 @@ class LocalStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Walk the files below the prefix, temporary ones left out."""
-        for path in (self._root / prefix).rglob("*"):
-            if path.is_file() and not is_temporary(path.name):
+        for path in self._files(prefix):
+            if not is_temporary(path.name):
                 yield path.relative_to(self._root).as_posix()
 
     def delete(self, key: str) -> None:
@@ -114,15 +115,36 @@ class LocalStore:
 
     def sweep(self, prefix: str) -> None:
         """Remove temporary files below the prefix."""
-        for path in (self._root / prefix).rglob("*.tmp"):
+        for path in self._files(prefix):
             if is_temporary(path.name):
                 path.unlink(missing_ok=True)
+
+    def _files(self, prefix: str) -> Iterator[Path]:
+        """Walk the files below a prefix; only where nothing was ever kept there are none."""
+        folder = self._root / prefix
+        try:
+            is_folder = stat.S_ISDIR(folder.stat().st_mode)
+        except FileNotFoundError:
+            return
+        if is_folder:
+            yield from _files_below(folder)
 
     def _make(self, folder: Path) -> None:
         absent = [f for f in (folder, *folder.parents) if not f.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         for made in absent:  # a folder survives a power cut only once its parent is on disk
             _fsync_folder(made.parent)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    # Not by rglob, nor by os.walk: to them a folder that cannot be read is an empty one.
+    with os.scandir(folder) as listing:
+        entries = list(listing)  # what is listed may be deleted meanwhile
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(Path(entry))
+        elif entry.is_file():
+            yield Path(entry)
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -81,15 +81,31 @@ class Cluster:
         Raises
         ------
         KafkaUnreachableError
-            If one of them is not there, or this login may not see it.
+            If one of them is not there or has no partitions, or this login may not see it.
         """
         there = self.partitions()
-        missing = [self.missing(key, topic) for key, topic in wanted.items() if topic not in there]
-        if missing:
-            raise KafkaUnreachableError("\n".join(missing))
+        problems = [self.problem(key, topic, there.get(topic)) for key, topic in wanted.items()]
+        if any(problems):
+            raise KafkaUnreachableError("\n".join(filter(None, problems)))
         return {topic: there[topic] for topic in wanted.values()}
 
-    def missing(self, key: str, topic: str) -> str:
+    def problem(self, key: str, topic: str, count: int | None) -> str | None:
+        """Give the line for a topic that nothing can be read from or written to.
+
+        Parameters
+        ----------
+        key : str
+            Settings key that names it.
+        topic : str
+            The topic.
+        count : int or None
+            Number of its partitions; None where it was not told.
+        """
+        if count == 0:  # it is just being made or deleted
+            return f"{key} = {topic!r}: no partitions; create the topic, or name another"
+        return self._missing(key, topic) if count is None else None
+
+    def _missing(self, key: str, topic: str) -> str:
         """Give the line for a topic that was not told: there is none, or it is hidden from us."""
         right = "READ" if key.startswith("input.") else "WRITE"
         try:

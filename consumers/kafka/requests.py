@@ -1,6 +1,7 @@
 """Requests of a consumer that end in time: asked again while that may help, never waited for."""
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
@@ -11,8 +12,10 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from consumers.errors import EpochLostError, UnansweredError
 from consumers.kafka.background import Background
 from consumers.kafka.failures import Complaints, passes
+from metrics.events import LEAVE_FAILED
 from metrics.facts import RollbackReason
 
+_log = logging.getLogger("streamfit.source")
 _T = TypeVar("_T")
 TIMEOUT_S = 10.0
 LEAVE_TIMEOUT_S = 1.0
@@ -121,8 +124,9 @@ class Requests:
         deadline = time.monotonic() + LEAVE_TIMEOUT_S
         # The client takes one call after the other: behind a commit that hangs each of them hangs.
         if left in wait([left], LEAVE_TIMEOUT_S).done:
-            while not is_left() and time.monotonic() < deadline:
-                self._consumer.poll(_RETRY_S)
+            with _going():
+                while not is_left() and time.monotonic() < deadline:
+                    self._consumer.poll(_RETRY_S)
         # The close of a client after a fatal error may hang for good, and must not overtake a
         # commit that hangs.
         self._background.submit(self._consumer.close)
@@ -138,4 +142,15 @@ class Requests:
         closed = self._background.submit(self._consumer.close)
         self._background.close()
         if closed in wait([closed], CLOSE_TIMEOUT_S).done:
-            closed.result()
+            with _going():
+                closed.result()
+
+
+@contextlib.contextmanager
+def _going() -> Iterator[None]:
+    """Only tell what the client raises: it is given up either way."""
+    try:
+        yield
+    except KafkaException as error:
+        why = error.args[0]
+        _log.warning("leaving the group: %s", why.str(), extra=LEAVE_FAILED(code=why.name()))

@@ -34,6 +34,10 @@ class _LeftOut:
     until: float
     count: int = 0
 
+    def is_over(self, now: float) -> bool:
+        """Tell whether they are to be told; what lies ahead was left out by a clock put back."""
+        return self.until <= now or now < self.like.created
+
 
 class RateLimit(logging.Filter):
     """Lets a few lines a second through from each place, and the same warning once in 10 s.
@@ -61,7 +65,7 @@ class RateLimit(logging.Filter):
         """
         if not self._left_out:
             return []
-        over = [key for key, each in self._left_out.items() if each.until <= now]
+        over = [key for key, each in self._left_out.items() if each.is_over(now)]
         return [_told(self._left_out.pop(key)) for key in over]
 
     def _is_repeated(self, record: logging.LogRecord) -> bool:
@@ -70,10 +74,10 @@ class RateLimit(logging.Filter):
         words = (record.name, _DIGITS.sub("#", record.getMessage()))
         now = record.created
         said = self._said.get(words)
-        if said is not None and now - said < _AGAIN_S:
+        if said is not None and _is_recent(said, now):
             self._leave_out(words, record, said + _AGAIN_S)
             return True
-        self._said = {w: at for w, at in self._said.items() if now - at < _AGAIN_S}
+        self._said = {w: at for w, at in self._said.items() if _is_recent(at, now)}
         self._said[words] = now
         return False
 
@@ -88,6 +92,11 @@ class RateLimit(logging.Filter):
 
     def _leave_out(self, key: _Key, record: logging.LogRecord, until: float) -> None:
         self._left_out.setdefault(key, _LeftOut(record, until)).count += 1
+
+
+def _is_recent(said: float, now: float) -> bool:
+    # A clock that was put back must not mute a warning until it is where it was.
+    return 0 <= now - said < _AGAIN_S
 
 
 def _told(left_out: _LeftOut) -> logging.LogRecord:

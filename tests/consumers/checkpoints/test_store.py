@@ -82,6 +82,54 @@ def test_a_root_that_is_a_file_is_an_os_error_not_a_missing_checkpoint(tmp_path:
         LocalStore(root).put("g/1", b"")
 
 
+def test_a_folder_that_is_not_there_holds_nothing_but_one_in_a_file_is_an_os_error(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "file"
+    assert list(LocalStore(root).keys("g")) == []
+    LocalStore(root).sweep("g")
+    root.write_bytes(b"")
+    with pytest.raises(NotADirectoryError):
+        list(LocalStore(root).keys("g"))
+    with pytest.raises(NotADirectoryError):
+        LocalStore(root).sweep("g")
+
+
+@pytest.mark.parametrize("hidden", ["", "g", "g/t"])
+def test_a_folder_that_may_not_be_read_is_an_os_error_and_not_an_empty_store(hidden: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        store = LocalStore(root)
+        store.put("g/t/1", b"x")
+        (root / hidden).chmod(0)
+        try:
+            with _without_roots_rights():
+                with pytest.raises(PermissionError):
+                    list(store.keys("g"))
+                with pytest.raises(PermissionError):
+                    store.sweep("g")
+        finally:
+            (root / hidden).chmod(0o755)
+        assert list(store.keys("g")) == ["g/t/1"]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE])
+def test_a_folder_that_fails_while_it_is_listed_is_an_os_error_and_not_an_empty_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    store = LocalStore(tmp_path)
+    store.put("g/1", b"x")
+
+    def fail(_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", fail)
+        with pytest.raises(OSError, match=os.strerror(code)):
+            list(store.keys("g"))
+
+
 def test_row_37_a_blob_that_finds_no_room_leaves_nothing_and_raises(tmp_path: Path) -> None:
     program = """
 import resource, sys

@@ -4,7 +4,7 @@ import threading
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.errors import EpochLostError, UnansweredError
 from consumers.kafka import requests
@@ -58,3 +58,39 @@ def test_a_client_that_hangs_in_a_commit_is_left_behind_and_closed_once_it_is_ba
     consumer.answered.set()
     assert consumer.closed.wait(DEADLINE_S)
     assert consumer.calls[0] == "commit"
+
+
+class FailingConsumer:
+    """Leaves the group by nothing but errors."""
+
+    def __init__(self) -> None:
+        self.closed = threading.Event()
+
+    def unsubscribe(self) -> None:
+        pass
+
+    def poll(self, _: float) -> None:
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID, "poll refused"))
+
+    def close(self) -> None:
+        self.closed.set()
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID, "close refused"))
+
+
+def test_a_client_that_fails_while_it_leaves_is_let_go_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    consumer = FailingConsumer()
+    Requests(cast("Consumer", consumer), Complaints("topic")).leave(lambda: False)
+    assert consumer.closed.wait(DEADLINE_S)
+    assert caplog.messages == ["leaving the group: poll refused"]
+
+
+def test_a_client_that_fails_while_it_is_closed_ends_no_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    consumer = FailingConsumer()
+    Requests(cast("Consumer", consumer), Complaints("topic")).close()
+    assert consumer.closed.is_set()
+    assert caplog.messages == ["leaving the group: close refused"]
+    assert caplog.records[0].__dict__["event"] == "leave_failed"

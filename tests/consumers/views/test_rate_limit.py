@@ -63,3 +63,20 @@ def test_a_line_like_one_left_out_is_told_in_short() -> None:
     (told,) = limit.over(float("inf"))
     assert told.getMessage().startswith("1 line like this was left out: stack ")
     assert len(told.getMessage()) < 300
+
+
+def test_a_clock_that_is_put_back_mutes_no_warning_and_hides_no_count() -> None:
+    limit = RateLimit()
+    assert [limit.filter(record(10_000.0 + i)) for i in range(3)] == [True, False, False]
+    (told,) = limit.over(6_400.0)
+    assert told.__dict__["fields"]["count"] == 2
+    shown = [limit.filter(record(6_400.0 + i)) for i in range(12)]
+    assert [i for i, each in enumerate(shown) if each] == [0, 10]
+
+
+def test_a_flood_is_told_of_though_the_clock_is_put_back() -> None:
+    limit = RateLimit()
+    for i in range(20):
+        limit.filter(record(10_000.5, text="x" * i))
+    (told,) = limit.over(6_400.0)
+    assert told.__dict__["fields"]["count"] == 15
