@@ -19,13 +19,14 @@ from learners.words import byte_at, signed, word_at
 Words = NDArray[np.uint64]
 
 # What a name stands for, if not for the column of a feature.
-ID, TIME, LABEL, FEATURES = -1, -2, -3, -4
+ID, TIME, LABEL, FEATURES, _UNDECLARED = -1, -2, -3, -4, -5
 # What a label is.
 INTEGER, TEXT, TARGET = 0, 1, 2
 
-_OPEN, _CLOSE, _COLON, _COMMA, _SPACE, _LETTER_N = (ord(letter) for letter in "{}:, n")
+_OPEN, _CLOSE, _COLON, _COMMA, _SPACE = (ord(letter) for letter in "{}:, ")
+_LETTER_F, _LETTER_N, _LETTER_T = (ord(letter) for letter in "fnt")
 _TAB, _NEWLINE, _RETURN = (ord(letter) for letter in "\t\n\r")
-_NULL = np.uint64(int.from_bytes(b"null", "little"))
+_NULL, _TRUE, _ALSE = (np.uint64(int.from_bytes(w, "little")) for w in (b"null", b"true", b"alse"))
 _FOUR_BYTES = np.uint64(2**32 - 1)
 
 
@@ -139,11 +140,18 @@ def scan(buffer: NDArray[np.uint8], ends: Ints, plan: Plan, scanned: Scanned) ->
         low, high = 0, n_beside
         at = _after_mark(at, _OPEN)
         while at != NOT_PLAIN:
-            place, at = _value_of_name(at, first_name, name_size, place, low, high)
-            if at == NOT_PLAIN or last_seen[place] == event:
+            meaning = _UNDECLARED
+            known, value = _value_of_name(at, first_name, name_size, place, low, high)
+            if value != NOT_PLAIN:
+                if last_seen[known] == event:
+                    return False
+                last_seen[known] = event
+                place, meaning = known, meanings[known]
+            elif low == 0:  # the nested features have no others among them
+                value = _value_of_any(at)
+            at = value
+            if at == NOT_PLAIN:
                 return False
-            last_seen[place] = event
-            meaning: int = meanings[place]
             if meaning == FEATURES:
                 at = _after_mark(at, _OPEN)
                 beside_place, place = place, n_beside - 1
@@ -160,6 +168,8 @@ def scan(buffer: NDArray[np.uint8], ends: Ints, plan: Plan, scanned: Scanned) ->
             elif meaning == TIME:
                 time_ms[event], at = integer(at)
                 found += 1
+            elif meaning == _UNDECLARED:
+                at = _after_scalar(at)
             elif byte_at(at) == _LETTER_N:
                 at = _after_null(at)
             elif label_kind == TEXT:
@@ -212,6 +222,21 @@ def _after_null(at: int) -> int:
 
 
 @inlined
+def _after_scalar(at: int) -> int:
+    letter = byte_at(at)
+    if letter == QUOTE:
+        end = closing_quote(at + 1)
+        return end + 1 if end != NOT_PLAIN else NOT_PLAIN
+    if letter == _LETTER_N:
+        return _after_null(at)
+    if letter == _LETTER_T:
+        return at + 4 if word_at(at) & _FOUR_BYTES == _TRUE else NOT_PLAIN
+    if letter == _LETTER_F:
+        return at + 5 if word_at(at + 1) & _FOUR_BYTES == _ALSE else NOT_PLAIN
+    return number(at)[1]
+
+
+@inlined
 def _after_id(at: int) -> int:
     if byte_at(at) != QUOTE:
         value, after = integer(at)
@@ -251,6 +276,19 @@ def _value_of_name(
         return place, NOT_PLAIN
     at = _after_mark(at, _COLON)
     return place, _after_blanks(at) if at != NOT_PLAIN else NOT_PLAIN
+
+
+@inlined
+def _value_of_any(at: int) -> int:
+    """Find the value behind the colon of whatever name stands here."""
+    at = _after_mark(at, QUOTE)
+    if at == NOT_PLAIN:
+        return NOT_PLAIN
+    end = closing_quote(at)
+    if end == NOT_PLAIN:
+        return NOT_PLAIN
+    at = _after_mark(end + 1, _COLON)
+    return _after_blanks(at) if at != NOT_PLAIN else NOT_PLAIN
 
 
 @inlined

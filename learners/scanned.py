@@ -36,9 +36,10 @@ _MOST_CLASSES = 256
 class JsonScanner:
     """Reads plain events of a schema into fields.
 
-    Plain are objects of the declared names alone, each once, in any order, with values that need
-    no second look: text is ASCII without escapes, numbers have at most 19 digits, labels are
-    declared. It compiles at its making, not at the first read.
+    Plain are objects of the declared names, each once, in any order, with values that need no
+    second look: text is ASCII without escapes, numbers have at most 19 digits, labels are declared.
+    Fields that are not declared are passed over where they hold no object and no array. It compiles
+    at its making, not at the first read.
 
     Parameters
     ----------

@@ -167,6 +167,9 @@ def events(draw: st.DrawFn, schema: Schema, *, clean: bool = False) -> bytes:
         members.append((schema.features_in, within))
     else:
         members += features
+    undeclared = st.one_of(others, texts, numbers) if not clean else st.one_of(texts, numbers)
+    others_beside = st.tuples(st.sampled_from(["more", "", "x" * 20, "é"]), undeclared)
+    members += draw(st.lists(others_beside, max_size=1))
     return (draw(blanks) + draw(objects(members, clean=clean)) + draw(blanks)).encode()
 
 
@@ -282,6 +285,8 @@ def features(text: str) -> bytes:
         GOOD.replace(b'"e"', b"-" + b"9" * 18),
         GOOD.replace(b'"e"', b'"\x7f{}[]:, "'),
         GOOD.replace(b'"e"', b'""'),
+        GOOD.replace(b'"y":1', b'"more":2,"y":1'),
+        b'{"":"x","some": true,"any":false , ' + GOOD[1:-1] + b',"more":null,"more":-1.5e3}',
         features('{"b":2,"a":1.5}'),
         features('\t{ "a" : 1e-5\n,"b"\r: -0.0 } '),
         features('{"a":0.00012345678901234567,"b":1E+5}'),
@@ -302,7 +307,13 @@ def test_these_are_plain(value: bytes) -> None:
         GOOD + b"\0",
         GOOD[:-1],
         GOOD.replace(b'"id"', b'"di"'),
-        GOOD.replace(b'"y":1', b'"y":1,"more":2'),
+        GOOD.replace(b'"y":1', b'"y":1,"more":[2]'),
+        GOOD.replace(b'"y":1', b'"y":1,"more":{}'),
+        GOOD.replace(b'"y":1', b'"y":1,"more":trux'),
+        GOOD.replace(b'"y":1', b'"y":1,"more":"\\n"'),
+        GOOD.replace(b'"y":1', b'"y":1,"mo\\u0072e":2'),
+        GOOD.replace(b'"y":1', b'"y":1,"more" 2'),
+        GOOD.replace(b'"y":1', b'"y":1,"more":'),
         GOOD.replace(b'"y":1', b'"y":1,"y":1'),
         GOOD.replace(b'"y":1', b'"y":2'),
         GOOD.replace(b'"y":1', b'"y":1.0'),
