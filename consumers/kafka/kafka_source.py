@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka.config import max_poll_s
 from consumers.kafka.failures import SLOW, Complaints
+from consumers.kafka.headers import headers_of
 from consumers.kafka.lags import Lags
 from consumers.kafka.ownership import Ownership
 from consumers.kafka.positions import committed_of
@@ -189,9 +190,13 @@ def records_of(topic: str, messages: list[Message]) -> Records:
     """Put polled messages into columns; none of them may be an error."""
     count = len(messages)
 
-    def headers(row: int) -> Headers:
-        found = messages[row].headers() or []
-        return list(found.items()) if isinstance(found, dict) else list(found)
+    unreadable: set[int] = set()
+
+    def headers(row: int) -> Headers | None:
+        found = None if row in unreadable else headers_of(messages[row])
+        if found is None:
+            unreadable.add(row)
+        return found
 
     # Unbound methods under map: a third faster than a loop, and this is done for every event.
     times = map(itemgetter(1), map(Message.timestamp, messages))
