@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka.config import max_poll_s
+from consumers.kafka.damage import Damage
 from consumers.kafka.failures import SLOW, Complaints
 from consumers.kafka.headers import headers_of
 from consumers.kafka.lags import Lags
@@ -51,6 +52,7 @@ class KafkaSource:
         self._max_batch = max_batch
         self.topic_id = topic_id
         self._complaints = Complaints(topic)
+        self._damage = Damage(topic)
         self._max_poll_s = max_poll_s(self._config)
         self._read_s = time.monotonic()
         self._join()
@@ -93,8 +95,9 @@ class KafkaSource:
                 messages += self._consumer.consume(self._max_batch - 1, 0)
         if any(map(Message.error, messages)):
             others = [message for message in messages if message.error() is not None]
-            self._lags.take_note(others, self._complaints)
             messages = [message for message in messages if message.error() is None]
+            self._lags.take_note(others, self._complaints)
+            self._damage.check(others, set(map(Message.partition, messages)))
         return records_of(self._topic, messages) if messages else None
 
     def changes(self) -> list[Change]:

@@ -7,10 +7,13 @@ from contextlib import closing
 import pytest
 
 from consumers.demo.embedded import EmbeddedBroker
+from consumers.errors import DataPolicyError, EpochLostError
 from consumers.kafka.config import EMBEDDED, consumer_config
+from consumers.kafka.damage import MOST_READS
 from consumers.kafka.kafka_source import KafkaSource
 from learners.events import Records
 from learners.rejections import Reason, Rejection, Stage
+from metrics.facts import RollbackReason
 from producers.dead_letters import dead_letter
 from tests.raw_batches import Batch, record, send
 
@@ -66,3 +69,34 @@ def test_bad_input_31_headers_whose_names_are_not_utf_8_are_left_out_and_that_is
     if len(records) == 1:
         records = read(source)
     assert records.headers(len(records) - 1) == [("a", b"1")]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [Batch(record(b"harm", []), is_damaged=True), Batch(b"no gzip", codec=1)],
+    ids=["checksum", "compression"],
+)
+def test_a_damaged_batch_is_read_anew_a_few_times_and_then_ends_the_run(
+    broker: EmbeddedBroker, source: KafkaSource, batch: Batch
+) -> None:
+    send(broker.bootstrap_servers, TOPIC, Batch(record(b"before", [])))
+    send(broker.bootstrap_servers, TOPIC, batch)
+    send(broker.bootstrap_servers, TOPIC, Batch(record(b"behind", [])))
+    join(source)
+    assert read(source).values == [b"before"]
+    for _ in range(MOST_READS - 1):
+        with pytest.raises(EpochLostError, match="reading it anew") as lost:
+            read(source)
+        assert lost.value.reason is RollbackReason.GAP  # what came before is committed
+        source.assign({})
+        source.assign({0: 1})
+    with pytest.raises(DataPolicyError, match="'events': partition 0, offset 1: ") as end:
+        read(source)
+    assert end.value.exit_code == 5
+    assert "a replica that is whole" in str(end.value)
+    assert "learning.on_reset = 'follow_kafka'" in str(end.value)
+
+
+def test_checksums_are_looked_at_unless_the_settings_say_otherwise() -> None:
+    assert consumer_config({}, "group", None)["check.crcs"] is True
+    assert consumer_config({"check.crcs": False}, "group", None)["check.crcs"] is False
