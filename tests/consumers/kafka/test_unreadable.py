@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from confluent_kafka import Consumer
 
+from consumers.checkpoints.pointer import from_metadata
 from consumers.demo.embedded import EmbeddedBroker
 from consumers.errors import DataPolicyError, EpochLostError
 from consumers.kafka.config import EMBEDDED, consumer_config
 from consumers.kafka.damage import MOST_READS
 from consumers.kafka.kafka_source import KafkaSource
+from consumers.kafka.positions import committed_of
 from learners.events import Records
 from learners.rejections import Reason, Rejection, Stage
 from metrics.facts import RollbackReason
 from producers.dead_letters import dead_letter
-from tests.raw_batches import Batch, record, send
+from tests.raw_requests import Batch, commit, record, send
 
 TOPIC = "events"
 DEADLINE_S = 20.0
@@ -100,3 +103,12 @@ def test_a_damaged_batch_is_read_anew_a_few_times_and_then_ends_the_run(
 def test_checksums_are_looked_at_unless_the_settings_say_otherwise() -> None:
     assert consumer_config({}, "group", None)["check.crcs"] is True
     assert consumer_config({"check.crcs": False}, "group", None)["check.crcs"] is False
+
+
+def test_a_committed_string_that_is_not_utf_8_is_no_pointer(broker: EmbeddedBroker) -> None:
+    commit(broker.bootstrap_servers, "group", TOPIC, 7, b"\xff\xfe")
+    consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "group"})
+    with closing(consumer):
+        found = committed_of(consumer, TOPIC, [0])
+    assert found[0].offset == 7
+    assert from_metadata(found[0].metadata) is None

@@ -1,13 +1,14 @@
-"""Batches written to a broker byte by byte: what topics hold, and no client sends.
+"""Requests written byte by byte: what topics and groups may hold, and no client sends.
 
-The format: https://kafka.apache.org/documentation/#recordbatch.
+The formats: https://kafka.apache.org/protocol and https://kafka.apache.org/documentation/#recordbatch.
 """
 
 import socket
 import struct
 from dataclasses import dataclass
 
-_PRODUCE, _VERSION = 0, 7
+# Keys of requests, and their versions.
+_PRODUCE, _OFFSET_COMMIT = (0, 7), (8, 2)
 _TIMEOUT_S = 10.0
 _POLYNOMIAL = 0x82F63B78  # CRC-32C, reflected
 _TIME_MS = 1_000
@@ -52,16 +53,33 @@ def record(value: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
 
 def send(bootstrap_servers: str, topic: str, batch: Batch) -> None:
     """Append a batch to the first partition of a topic, on the only broker there is."""
-    data, name = batch.to_bytes(), topic.encode()
-    of_topic = struct.pack(">ih", 1, len(name)) + name + struct.pack(">iii", 1, 0, len(data))
-    told = struct.pack(">hhihhhi", _PRODUCE, _VERSION, 1, -1, -1, 1, 10_000) + of_topic + data
+    data = batch.to_bytes()
+    asked = struct.pack(">hhii", -1, 1, 10_000, 1) + _text(topic.encode())
+    asked += struct.pack(">iii", 1, 0, len(data)) + data
+    _ask(bootstrap_servers, _PRODUCE, topic, asked)
+
+
+def commit(bootstrap_servers: str, group: str, topic: str, offset: int, metadata: bytes) -> None:
+    """Commit the first partition of a topic for a group without members."""
+    asked = _text(group.encode()) + struct.pack(">i", -1) + _text(b"")
+    asked += struct.pack(">qi", -1, 1) + _text(topic.encode())
+    asked += struct.pack(">iiq", 1, 0, offset) + _text(metadata)
+    _ask(bootstrap_servers, _OFFSET_COMMIT, topic, asked)
+
+
+def _ask(bootstrap_servers: str, what: tuple[int, int], topic: str, asked: bytes) -> None:
+    told = struct.pack(">hhih", *what, 1, -1) + asked
     host, _, port = bootstrap_servers.rpartition(":")
     with socket.create_connection((host, int(port)), _TIMEOUT_S) as connection:
         connection.sendall(struct.pack(">i", len(told)) + told)
         answer = connection.recv(4096)
     # Size, correlation, topics, the topic's name, partitions, the partition, and then its error.
-    (code,) = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + len(name) + 4 + 4)
+    (code,) = struct.unpack_from(">h", answer, 4 + 4 + 4 + 2 + len(topic.encode()) + 4 + 4)
     assert code == 0, f"error {code}"
+
+
+def _text(content: bytes) -> bytes:
+    return struct.pack(">h", len(content)) + content
 
 
 def _sized(content: bytes) -> bytes:
