@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, Message
 
 from consumers.checkpoints.pointer import from_metadata
 from consumers.demo.embedded import EmbeddedBroker
 from consumers.errors import DataPolicyError, EpochLostError
 from consumers.kafka.config import EMBEDDED, consumer_config
-from consumers.kafka.damage import MOST_READS
+from consumers.kafka.damage import MOST_READS, Damage
 from consumers.kafka.kafka_source import KafkaSource
 from consumers.kafka.positions import committed_of
 from learners.events import Records
@@ -98,6 +98,16 @@ def test_a_damaged_batch_is_read_anew_a_few_times_and_then_ends_the_run(
     assert end.value.exit_code == 5
     assert "a replica that is whole" in str(end.value)
     assert "learning.on_reset = 'follow_kafka'" in str(end.value)
+
+
+def test_records_that_came_before_a_damaged_batch_are_given_first() -> None:
+    error = KafkaError(KafkaError._BAD_MSG)
+    harmed = [Message(topic=TOPIC, partition=1, offset=5, error=error)]
+    damage = Damage(TOPIC)
+    for _ in range(2 * MOST_READS):
+        damage.check(harmed, reached={0, 1})
+    with pytest.raises(EpochLostError, match="partition 1, offset 5"):
+        damage.check(harmed, reached={0})
 
 
 def test_checksums_are_looked_at_unless_the_settings_say_otherwise() -> None:
