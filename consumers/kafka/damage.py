@@ -29,8 +29,8 @@ class Damage:
         self._topic = topic
         self._reads: Counter[tuple[int | None, int | None]] = Counter()
 
-    def check(self, errors: Sequence[Message], reached: Collection[int | None]) -> None:
-        """Look for damaged batches.
+    def sort_out(self, errors: Sequence[Message], reached: Collection[int | None]) -> list[Message]:
+        """Look for damaged batches, and give the other errors.
 
         Parameters
         ----------
@@ -47,20 +47,27 @@ class Damage:
         DataPolicyError
             If it could not be read a few times.
         """
+        others = []
         for message in errors:
             error, partition = message.error(), message.partition()
-            if error is None or error.code() not in _DAMAGED or partition in reached:
-                continue
-            place = (partition, message.offset())
-            self._reads[place] += 1
-            told = f"{self._where(*place)}: {error.str()}"
-            if self._reads[place] < MOST_READS:
-                raise EpochLostError(RollbackReason.GAP, f"{told}; reading it anew")
-            raise DataPolicyError(
-                f"{told}, {MOST_READS} times; bring back a replica that is whole, or leave the "
-                "batch out: stop what runs, set the group's offset behind it, and start once with "
-                "learning.on_reset = 'follow_kafka'"
-            )
+            if error is None or error.code() not in _DAMAGED:
+                others.append(message)
+            elif partition not in reached:
+                raise self._end_of(error, partition, message.offset())
+        return others
+
+    def _end_of(
+        self, error: KafkaError, partition: int | None, offset: int | None
+    ) -> EpochLostError | DataPolicyError:
+        self._reads[partition, offset] += 1
+        told = f"{self._where(partition, offset)}: {error.str()}"
+        if self._reads[partition, offset] < MOST_READS:
+            return EpochLostError(RollbackReason.GAP, f"{told}; reading it anew")
+        return DataPolicyError(
+            f"{told}, {MOST_READS} times; bring back a replica that is whole, or leave the batch "
+            "out: stop what runs, set the group's offset behind it, and start once with "
+            "learning.on_reset = 'follow_kafka'"
+        )
 
     def _where(self, partition: int | None, offset: int | None) -> str:
         at = f", offset {offset}" if offset is not None and offset >= 0 else ""

@@ -96,8 +96,8 @@ class KafkaSource:
         if any(map(Message.error, messages)):
             others = [message for message in messages if message.error() is not None]
             messages = [message for message in messages if message.error() is None]
+            others = self._damage.sort_out(others, set(map(Message.partition, messages)))
             self._lags.take_note(others, self._complaints)
-            self._damage.check(others, set(map(Message.partition, messages)))
         return records_of(self._topic, messages) if messages else None
 
     def changes(self) -> list[Change]:

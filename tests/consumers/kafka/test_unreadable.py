@@ -105,9 +105,9 @@ def test_records_that_came_before_a_damaged_batch_are_given_first() -> None:
     harmed = [Message(topic=TOPIC, partition=1, offset=5, error=error)]
     damage = Damage(TOPIC)
     for _ in range(2 * MOST_READS):
-        damage.check(harmed, reached={0, 1})
+        assert damage.sort_out(harmed, reached={0, 1}) == []
     with pytest.raises(EpochLostError, match="partition 1, offset 5"):
-        damage.check(harmed, reached={0})
+        damage.sort_out(harmed, reached={0})
 
 
 def test_checksums_are_looked_at_unless_the_settings_say_otherwise() -> None:
