@@ -36,8 +36,9 @@ class Records:
     time_ms : ndarray of shape (n_records,)
         The record's timestamp, ms since 1970 UTC.
     headers : callable
-        Gives the headers of one record by its position; asked for only when that record becomes
-        a dead letter, since fetching them costs more than decoding.
+        Gives the headers of one record by its position, or None where they cannot be read; asked
+        for only when that record becomes a dead letter, since fetching them costs more than
+        decoding.
     """
 
     topic: str
@@ -46,7 +47,7 @@ class Records:
     partitions: Ints
     offsets: Ints
     time_ms: Ints
-    headers: Callable[[int], Headers]
+    headers: Callable[[int], Headers | None]
 
     def __len__(self) -> int:
         return len(self.values)

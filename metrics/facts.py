@@ -215,7 +215,7 @@ class RollbackReason(StrEnum):
     DELIVERY = "delivery"  # a prediction or dead letter was not acknowledged
     COMMIT = "commit"  # refused, or its outcome is not known
     LOST = "lost"  # partitions went without notice
-    GAP = "gap"  # records were removed before they were read
+    GAP = "gap"  # records were removed before they were read, or are damaged
     FENCED = "fenced"  # another member or producer took over
     STORE = "store"  # the checkpoint could not be kept
     KAFKA = "kafka"  # any other error of the client

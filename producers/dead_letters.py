@@ -107,8 +107,10 @@ def _size(headers: Headers) -> int:
     return sum(len(name) + len(content or b"") for name, content in headers)
 
 
-def _headers(own: Headers, limit: int) -> tuple[Headers, Headers]:
-    """Pass a record's own headers on; where they are too large, tell how many there were."""
+def _headers(own: Headers | None, limit: int) -> tuple[Headers, Headers]:
+    """Pass a record's own headers on; where that cannot be, tell why, or how many there were."""
+    if own is None:
+        return [], [(f"{PREFIX}headers.unreadable", b"a name is not UTF-8")]
     if _size(own) <= limit:
         return list(own), []
     return [], [(f"{PREFIX}headers.dropped", str(len(own)).encode())]

@@ -6,6 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, SecretStr
 from pydantic_core import PydanticCustomError
 
+from consumers.errors import SettingsError
+
 REFUSED = {
     "bootstrap.servers": "set kafka.bootstrap_servers instead",
     "metadata.broker.list": "set kafka.bootstrap_servers instead",
@@ -74,13 +76,28 @@ def plain(options: dict[str, Value]) -> dict[str, str | int | float | bool]:
     ------
     OSError
         If a file cannot be read.
+    SettingsError
+        If a file is not UTF-8.
     """
-    return {key: _plain(value) for key, value in options.items()}
+    return {key: _plain(key, value) for key, value in options.items()}
 
 
-def _plain(value: Value) -> str | int | float | bool:
+def _plain(key: str, value: Value) -> str | int | float | bool:
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, FromFile):
-        return value.file.read_text(encoding="utf-8").rstrip("\n")
+        text = _text_of(value.file)
+        if text is None:
+            raise SettingsError(
+                f"kafka.librdkafka.{key}: {value.file}: is not UTF-8; write it as text (what "
+                "librdkafka reads in another form has a key of its own that ends in .location)"
+            )
+        return text.rstrip("\n")
     return value
+
+
+def _text_of(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError:  # not to be raised from: it holds the secret
+        return None

@@ -149,6 +149,7 @@ def read_letter(stored: Stored, keep: int) -> Letter:
                 ("key", "key.sha256"),
                 ("value", "value.sha256"),
                 ("headers", "headers.dropped"),
+                ("headers", "headers.unreadable"),
             )
             if mark in facts
         ),

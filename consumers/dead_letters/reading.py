@@ -18,6 +18,7 @@ from consumers.dead_letters.letters import Letter, Position, Stored
 from consumers.errors import KafkaUnreachableError
 from consumers.kafka.config import consumer_config
 from consumers.kafka.failures import Complaints
+from consumers.kafka.headers import headers_of
 from metrics.events import OFFSETS_OF_TIME_UNKNOWN
 
 _log = logging.getLogger("streamfit.dead_letters")
@@ -205,11 +206,10 @@ def _backwards(
 
 
 def _stored(at: Position, message: Message) -> Stored:
-    headers = message.headers() or []
     return Stored(
         at=at,
         time_ms=message.timestamp()[1],
         key=message.key(),
         value=message.value(),
-        headers=list(headers.items()) if isinstance(headers, dict) else list(headers),
+        headers=headers_of(message) or [],
     )

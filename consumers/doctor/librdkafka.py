@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from consumers.doctor.finding import SETTINGS, Finding, Kind, Level
+from consumers.errors import SettingsError
 from consumers.settings import Settings
 
 SLOW = Kind(
@@ -75,11 +76,11 @@ _SHORTEST_DELIVERY_MS = 10_000
 def options_of(settings: Settings) -> dict[str, str | int | float | bool]:
     """Give the options as librdkafka gets them, secrets among them: not to be told.
 
-    Empty where the file of a secret cannot be read, which whoever connects tells.
+    Empty where the file of a secret cannot be read or is no text, which whoever connects tells.
     """
     try:
         return settings.kafka.client_config()
-    except OSError:
+    except (OSError, SettingsError):
         return {}
 
 

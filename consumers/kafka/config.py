@@ -12,6 +12,8 @@ CONFIG: dict[str, str | int | float | bool] = {
     # Once its queue is full, the client waits that long before it fetches again; with the
     # default of 1 s a fast reader stands still most of the time.
     "fetch.queue.backoff.ms": 10,
+    # The default does not look: a record that a disk has damaged would be learned as it is.
+    "check.crcs": True,
 }
 FIXED: dict[str, str | int | float | bool] = {
     "enable.auto.commit": False,

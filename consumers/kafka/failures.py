@@ -11,6 +11,7 @@ from consumers.errors import (
     InstanceHeldError,
     KafkaUnreachableError,
     PostponedError,
+    SettingsError,
     StreamfitError,
 )
 from metrics.events import CONSUMER_ERROR
@@ -44,6 +45,35 @@ _NO_TOPIC = {
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
+}
+# A coordinator that refuses a member so goes on refusing it, and the client goes on asking.
+_NO_MEMBER: dict[int, tuple[type[SettingsError | KafkaUnreachableError], str]] = {
+    KafkaError.INVALID_SESSION_TIMEOUT: (
+        SettingsError,
+        (
+            "kafka.librdkafka.session.timeout.ms: {}; its bounds are the broker's "
+            "group.min.session.timeout.ms and group.max.session.timeout.ms"
+        ),
+    ),
+    KafkaError.INVALID_GROUP_ID: (SettingsError, "input.group: {}; take another name"),
+    KafkaError.UNSUPPORTED_ASSIGNOR: (
+        SettingsError,
+        (
+            "kafka.librdkafka.group.remote.assignor: {}; take one of the broker's "
+            "group.consumer.assignors, or leave it out"
+        ),
+    ),
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL: (
+        KafkaUnreachableError,
+        (
+            "input.group: {}; its members do not hand partitions over as we do, by "
+            "cooperative-sticky: stop them, or take another group"
+        ),
+    ),
+    KafkaError.GROUP_MAX_SIZE_REACHED: (
+        KafkaUnreachableError,
+        "input.group: {}; stop some of its members, or raise the broker's group.max.size",
+    ),
 }
 # No client of a running program is told so for a moment: somebody has to set something right.
 _REFUSED = {
@@ -88,6 +118,9 @@ def ending(error: KafkaError, topic: str) -> StreamfitError | None:
         )
     if code == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return KafkaUnreachableError(f"input.group: {text}; grant this login READ on the group")
+    if code in _NO_MEMBER:
+        kind, line = _NO_MEMBER[code]
+        return kind(line.format(text))
     return _void(code, text)
 
 

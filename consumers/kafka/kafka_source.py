@@ -11,7 +11,9 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka.config import max_poll_s
+from consumers.kafka.damage import Damage
 from consumers.kafka.failures import SLOW, Complaints
+from consumers.kafka.headers import headers_of
 from consumers.kafka.lags import Lags
 from consumers.kafka.ownership import Ownership
 from consumers.kafka.positions import committed_of
@@ -50,6 +52,7 @@ class KafkaSource:
         self._max_batch = max_batch
         self.topic_id = topic_id
         self._complaints = Complaints(topic)
+        self._damage = Damage(topic)
         self._max_poll_s = max_poll_s(self._config)
         self._read_s = time.monotonic()
         self._join()
@@ -92,8 +95,9 @@ class KafkaSource:
                 messages += self._consumer.consume(self._max_batch - 1, 0)
         if any(map(Message.error, messages)):
             others = [message for message in messages if message.error() is not None]
-            self._lags.take_note(others, self._complaints)
             messages = [message for message in messages if message.error() is None]
+            others = self._damage.sort_out(others, set(map(Message.partition, messages)))
+            self._lags.take_note(others, self._complaints)
         return records_of(self._topic, messages) if messages else None
 
     def changes(self) -> list[Change]:
@@ -189,9 +193,13 @@ def records_of(topic: str, messages: list[Message]) -> Records:
     """Put polled messages into columns; none of them may be an error."""
     count = len(messages)
 
-    def headers(row: int) -> Headers:
-        found = messages[row].headers() or []
-        return list(found.items()) if isinstance(found, dict) else list(found)
+    unreadable: set[int] = set()
+
+    def headers(row: int) -> Headers | None:
+        found = None if row in unreadable else headers_of(messages[row])
+        if found is None:
+            unreadable.add(row)
+        return found
 
     # Unbound methods under map: a third faster than a loop, and this is done for every event.
     times = map(itemgetter(1), map(Message.timestamp, messages))

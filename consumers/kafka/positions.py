@@ -23,8 +23,14 @@ def committed_of(consumer: Consumer, topic: str, partitions: Iterable[int]) -> d
         if place.error is not None:
             raise KafkaException(place.error)
     return {
-        place.partition: Committed(
-            place.offset if place.offset >= 0 else None, place.metadata or ""
-        )
+        place.partition: Committed(place.offset if place.offset >= 0 else None, _metadata_of(place))
         for place in found
     }
+
+
+def _metadata_of(place: TopicPartition) -> str:
+    """Give the string of an offset; empty, which is no pointer either, where it is not UTF-8."""
+    try:
+        return place.metadata or ""
+    except UnicodeDecodeError:  # somebody else committed it
+        return ""

@@ -114,7 +114,7 @@ def _of_certificate(config: Mapping[str, Any], host: str, port: int) -> str | No
             return None
     except ssl.SSLCertVerificationError as error:
         code, why = error.verify_code, error.verify_message
-    except OSError:  # ssl.SSLError is one
+    except (OSError, ValueError):  # ssl.SSLError is the former
         return None
     named = f"kafka.bootstrap_servers: the certificate of {host}:{port}"
     if code == _EXPIRED:
@@ -163,7 +163,7 @@ def _knock(host: str, port: int) -> _Port:
         return _Port.OTHER  # Kafka without TLS hangs up: the greeting is no request
     except ssl.SSLError as error:
         return _Port.OTHER if error.reason == "WRONG_VERSION_NUMBER" else _Port.TLS
-    except OSError:
+    except (OSError, ValueError):  # the latter for what is no name of a host: "kafka..svc"
         return _Port.SILENT
 
 

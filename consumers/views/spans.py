@@ -164,7 +164,7 @@ def fail(span: Span, error: str) -> None:
 
 
 def _incoming(records: Records) -> list[Incoming | None]:
-    return [incoming(records.headers(row)) for row in range(len(records))]
+    return [incoming(records.headers(row) or ()) for row in range(len(records))]
 
 
 def _links(came: Sequence[Incoming | None]) -> list[Link]:

@@ -75,6 +75,20 @@ def test_the_file_of_a_secret_that_is_not_there_is_named(file: Path, tmp_path: P
         client_config(load(file))
 
 
+def test_the_file_of_a_secret_that_is_not_utf_8_is_named_and_never_shown(
+    file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "password").write_bytes(SECRET.encode() + b"\xff")
+    with_password(file, f'{{ file = "{tmp_path}/password" }}')
+    with pytest.raises(SettingsError, match=r"librdkafka\.sasl\.password: .* is not UTF-8") as e:
+        client_config(load(file))
+    assert (e.value.__cause__, e.value.__context__) == (None, None)
+    assert main(["dlq", "show", str(file)]) == 2
+    told = capfd.readouterr()
+    assert "password: is not UTF-8" in told.err
+    assert SECRET not in told.out + told.err
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_settings_hide_a_secret_however_they_are_shown(file: Path, key: str) -> None:
     settings = load(file, [f"kafka.librdkafka.{key}={SECRET}"])

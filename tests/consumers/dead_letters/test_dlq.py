@@ -79,6 +79,13 @@ def test_a_cut_letter_tells_what_is_missing_and_how_long_it_was() -> None:
     assert letter.value.data == b"v" * 100
 
 
+def test_a_letter_whose_headers_could_not_be_read_is_not_whole_and_stays() -> None:
+    headers: Headers = [*stored().headers, ("streamfit.error.headers.unreadable", b"not UTF-8")]
+    letter = told(Stored(HERE, NOW_MS, None, b"x", headers))
+    assert letter.cut == ("headers",)
+    assert obstacle(letter, TARGET) is Left.CUT
+
+
 def test_a_record_that_streamfit_did_not_write_is_told_as_far_as_it_goes() -> None:
     letter = told(Stored(Position(0, 0), -1, None, None, [("a", b"b")]))
     assert (letter.stage, letter.reason, letter.origin.topic) == (None, None, None)

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,3 +92,9 @@ def test_metrics_that_ask_for_a_certificate_may_be_open() -> None:
         "metrics.tls_client_ca": "ca.pem",
     }
     assert "settings.open_metrics" not in codes(changes)
+
+
+def test_the_file_of_a_secret_that_is_not_utf_8_is_left_to_who_connects(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(b"\xff")
+    assert codes({LIBRDKAFKA: {"sasl.password": {"file": str(file)}}}) == codes()

@@ -9,6 +9,7 @@ from consumers.errors import (
     InstanceHeldError,
     KafkaUnreachableError,
     PostponedError,
+    SettingsError,
     StreamfitError,
 )
 from consumers.kafka.failures import Complaints, ending, passes
@@ -36,6 +37,25 @@ def test_rows_21_and_23_what_cannot_be_waited_out_ends_the_program_with_its_exit
     assert end.exit_code == exit_code
     with pytest.raises(kind):
         Complaints("events").check(KafkaError(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "named"),
+    [
+        (KafkaError.INVALID_SESSION_TIMEOUT, SettingsError, "kafka.librdkafka.session.timeout.ms"),
+        (KafkaError.INVALID_GROUP_ID, SettingsError, "input.group"),
+        (KafkaError.UNSUPPORTED_ASSIGNOR, SettingsError, "group.remote.assignor"),
+        (KafkaError.INCONSISTENT_GROUP_PROTOCOL, KafkaUnreachableError, "cooperative-sticky"),
+        (KafkaError.GROUP_MAX_SIZE_REACHED, KafkaUnreachableError, "group.max.size"),
+    ],
+)
+def test_a_member_that_the_group_refuses_for_good_ends_and_names_the_key(
+    code: int, kind: type[StreamfitError], named: str
+) -> None:
+    with pytest.raises(kind) as end:
+        Complaints("events").check(KafkaError(code))
+    assert named in str(end.value)
+    assert KafkaError(code).str() in str(end.value)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from confluent_kafka import KafkaError
 from consumers.errors import KafkaUnreachableError
 from consumers.kafka.failures import Complaints, ending
 from consumers.kafka.membership import Member, StandsBy
-from consumers.kafka.refusals import _addresses, why_refused
+from consumers.kafka.refusals import _addresses, _of_certificate, why_refused
 from consumers.loop.delivery import lost
 from producers.transactional_sink import TransactionError
 
@@ -99,6 +99,16 @@ def test_a_refused_login_names_the_user_and_never_the_password() -> None:
 def test_where_nobody_listens_nothing_is_known() -> None:
     assert why("localhost:1", security_protocol="SSL") is None
     assert why("localhost:1") is None
+
+
+@pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
+def test_of_an_address_that_is_no_name_of_a_host_nothing_is_known(protocol: str) -> None:
+    for host in ("kafka..svc", "k" * 64):
+        assert why(f"{host}:9092", security_protocol=protocol) is None
+
+
+def test_a_certificate_is_not_looked_for_where_the_address_is_no_name_of_a_host() -> None:
+    assert _of_certificate({}, "kafka..svc", 9092) is None
 
 
 def test_a_port_that_speaks_tls_is_told_from_one_that_does_not(

@@ -38,7 +38,7 @@ def memory() -> Memory:
     return Memory(1.0)
 
 
-def records(count: int, headers: Callable[[int], Headers] = lambda _: []) -> Records:
+def records(count: int, headers: Callable[[int], Headers | None] = lambda _: []) -> Records:
     return Records(
         topic="events",
         values=[b"{}"] * count,
@@ -109,6 +109,18 @@ def test_links_are_bounded_and_each_context_is_there_once(memory: Memory) -> Non
         pass
     few, many = memory.spans()
     assert (len(few.links), len(many.links)) == (3, MAX_LINKS)
+
+
+def test_bad_input_31_an_event_whose_headers_cannot_be_read_has_no_context(memory: Memory) -> None:
+    def read(row: int) -> Headers | None:
+        return None if row == 0 else parent(row)
+
+    with BatchSpans(memory.tracer, ORIGIN, headers=True).batch(records(2, read)) as trace:
+        first, second = trace.headers(np.arange(2)) or ()
+    assert [name for name, _ in first] == ["traceparent"]  # that of the batch
+    assert second == parent(1)
+    (span,) = memory.spans()
+    assert len(span.links) == 1
 
 
 def test_predictions_carry_the_context_of_their_own_event(memory: Memory) -> None:
