@@ -23,6 +23,7 @@ from consumers.kafka.config import (
     producer_config,
     revoke_timeout_s,
 )
+from consumers.kafka.failures import making_a_client
 from consumers.kafka.kafka_source import KafkaSource
 from consumers.kafka.membership import JoinsAtOnce, Membership, StandsBy, Tell, nobody
 from consumers.kafka.memory import reading, writing
@@ -186,11 +187,13 @@ def _delivery(
 ) -> tuple[KafkaSink, Delivery]:
     config = producer_config({**writing(settings.limits.max_memory), **client_config(settings)})
     if settings.output.delivery == "at_least_once":
-        sink = KafkaSink(config, outputs)
+        with making_a_client():
+            sink = KafkaSink(config, outputs)
         return sink, AtLeastOnce(source, sink)
     every_s = settings.checkpoint.every.total_seconds()
     transaction = _transaction(settings, max(10.0, 5 * every_s))
-    transactional = TransactionalSink(config, outputs, transaction, reach)
+    with making_a_client():
+        transactional = TransactionalSink(config, outputs, transaction, reach)
     return transactional, ExactlyOnce(source, transactional, observer)
 
 

@@ -67,7 +67,14 @@ class Sink(Protocol):
         """
 
     def renew(self) -> None:
-        """Throw away what is not acknowledged, and begin anew."""
+        """Throw away what is not acknowledged, and begin anew.
+
+        Raises
+        ------
+        KafkaException
+            If librdkafka refuses an option, such as a file that is just being rewritten; then the
+            sink is as it was.
+        """
 
     def close(self) -> None:
         """Drop what is not acknowledged and let go of the broker."""
@@ -82,6 +89,11 @@ class KafkaSink:
         Client options; `CONFIG` and the delivery report are added here.
     outputs : Outputs
         Where to write.
+
+    Raises
+    ------
+    KafkaException
+        If librdkafka refuses an option.
     """
 
     def __init__(self, config: Mapping[str, Any], outputs: Outputs) -> None:
@@ -91,8 +103,8 @@ class KafkaSink:
         self._connect()
 
     def _connect(self) -> None:
-        self._reports = Reports(self._outputs)
-        self._producer = Client(self._options, self._reports, _log)
+        reports = Reports(self._outputs)
+        self._producer, self._reports = Client(self._options, reports, _log), reports
 
     def predictions(self, records: PredictionRecords) -> list[int]:
         """Hand over predictions."""
@@ -148,8 +160,9 @@ class KafkaSink:
 
     def renew(self) -> None:
         """Throw the client away, with what it holds, and make a new one."""
-        self._let_go(self._producer)
+        old = self._producer
         self._connect()
+        self._let_go(old)
 
     def close(self) -> None:
         """Drop what is not acknowledged."""

@@ -151,8 +151,8 @@ class TransactionalSink(KafkaSink):
 
     def renew(self) -> None:
         """Throw the client away, with what it holds; `prepare` ends the open transaction."""
-        self._ready = self._open = False
         super().renew()
+        self._ready = self._open = False
 
     def close(self) -> None:
         """Abort what is open, so that nobody waits for it."""
