@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -30,6 +31,8 @@ CONFIG: dict[str, str | int | float | bool] = {
 }
 # Well below the 30 s after which a loop that does not turn counts as stuck.
 QUEUE_TIMEOUT_S = 15.0
+# While a broker is frozen, letting go of it may take as long as that lasts.
+CLOSE_TIMEOUT_S = 2.0
 _QUEUE_FULL = KafkaError._QUEUE_FULL  # noqa: SLF001 public: librdkafka's own codes begin so
 
 
@@ -165,11 +168,11 @@ class KafkaSink:
         self._let_go(old)
 
     def close(self) -> None:
-        """Drop what is not acknowledged."""
-        self._producer.close()
+        """Drop what is not acknowledged; a client that hangs is left behind."""
+        self._let_go(self._producer).join(CLOSE_TIMEOUT_S)
 
-    def _let_go(self, producer: Client) -> None:
-        Asking().let_go(producer)
+    def _let_go(self, producer: Client) -> Thread:
+        return Asking().let_go(producer)
 
     def _begin(self) -> None:
         """Do what must be done before records are handed over."""
