@@ -21,6 +21,7 @@ from consumers.errors import (
 )
 from consumers.kafka.cluster import Cluster
 from consumers.kafka.config import client_config, consumer_config
+from consumers.kafka.failures import making_a_client
 from consumers.kafka.group_offsets import GroupOffsets
 from consumers.kafka.kafka_source import records_of
 from consumers.settings import Settings
@@ -195,7 +196,8 @@ def _last_records(settings: Settings, partitions: int) -> Records | None:
     """Read the last records of the first partition that has any, as no member of any group."""
     config = consumer_config(client_config(settings), settings.input.group, None)
     topic = settings.input.topic
-    consumer = Consumer(config, logger=_log)
+    with making_a_client():
+        consumer = Consumer(config, logger=_log)
     try:
         for partition in range(partitions):
             place = TopicPartition(topic, partition)

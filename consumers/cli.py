@@ -2,7 +2,6 @@
 
 import os
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -13,11 +12,12 @@ from consumers.commands.check import check
 from consumers.commands.demo import demo
 from consumers.commands.dlq import dlq
 from consumers.commands.doctor import doctor
+from consumers.commands.endings import tell
 from consumers.commands.init import init
 from consumers.commands.models import models
 from consumers.commands.produce import produce
 from consumers.commands.run import run
-from consumers.errors import BUG, THIS_IS_A_BUG, StreamfitError
+from consumers.errors import StreamfitError
 
 INTERRUPTED = 130
 
@@ -74,9 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except typer.Exit as error:
         return int(error.exit_code)
     except StreamfitError as error:
-        for line in str(error).splitlines():
-            print(f"streamfit: {line}", file=sys.stderr)  # noqa: T201 the command's own voice
-        return error.exit_code
+        return tell(error)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:  # whoever read our output has left
@@ -92,9 +90,7 @@ def _unexpected(error: Exception) -> int:
     if callable(show):  # an error in the arguments: typer knows how to say it
         show()
         return int(getattr(error, "exit_code", 2))
-    traceback.print_exception(error)
-    print(f"streamfit: {THIS_IS_A_BUG}", file=sys.stderr)  # noqa: T201 the command's own voice
-    return BUG
+    return tell(error)
 
 
 if __name__ == "__main__":

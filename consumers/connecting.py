@@ -14,7 +14,7 @@ from uuid import uuid4
 from threadpoolctl import threadpool_limits
 
 from consumers.checkpoints.checkpoint import versions
-from consumers.errors import SettingsError
+from consumers.errors import SettingsError, exit_code_of
 from consumers.kafka.cluster import Cluster, require_rights
 from consumers.kafka.config import (
     EMBEDDED,
@@ -23,10 +23,10 @@ from consumers.kafka.config import (
     producer_config,
     revoke_timeout_s,
 )
+from consumers.kafka.failures import making_a_client
 from consumers.kafka.kafka_source import KafkaSource
 from consumers.kafka.membership import JoinsAtOnce, Membership, StandsBy, Tell, nobody
 from consumers.kafka.memory import reading, writing
-from consumers.kafka.source import Source
 from consumers.loop.clocks import Clocks
 from consumers.loop.delivery import AtLeastOnce, Delivery, ExactlyOnce
 from consumers.loop.failpoints import Reach, failpoints
@@ -37,7 +37,7 @@ from consumers.loop.restoring import Makers, Restorer
 from consumers.loop.runner import Runner
 from consumers.loop.tracing import UNTRACED, Tracing
 from consumers.loop.warmup import warm_up
-from consumers.loop.watchdog import ends_within
+from consumers.loop.watchdog import LastWords, ends_within, nothing_more
 from consumers.settings import Settings, failpoint
 from consumers.wiring import (
     checkpoints_of,
@@ -52,7 +52,7 @@ from metrics.observer import Observer
 from producers.dead_letters import MAX_BYTES, dead_letter
 from producers.encoding import PredictionEncoder
 from producers.outputs import Outputs
-from producers.sink import KafkaSink, Sink
+from producers.sink import KafkaSink
 from producers.transactional_sink import Transaction, TransactionalSink
 
 _log = logging.getLogger("streamfit.connecting")
@@ -68,10 +68,12 @@ def open_runner(
     report_s: float = 0.25,
     tracing: Tracing = UNTRACED,
     waits_for: Tell = nobody,
+    last_words: LastWords = nothing_more,
 ) -> Iterator[Runner]:
     """Connect, and give a runner that is ready to run; leaves the group at the end.
 
-    A standby tells `waits_for` who holds the group.
+    A standby tells `waits_for` who holds the group. Where an error ends the run and then the close
+    hangs, `last_words` tells the error before the process is ended at once.
 
     Raises
     ------
@@ -84,10 +86,17 @@ def open_runner(
     threadpool_limits(1)
     _compile(settings)
     parts = _parts(settings, observer, tracing, waits_for)
+    ending = ends_within(CLOSE_TIMEOUT_S)
     try:
         yield Runner(parts, _pace(settings, report_s))
+    except Exception as error:
+        told = partial(last_words, error)
+        ending = ends_within(CLOSE_TIMEOUT_S, exit_code_of(error), told)
+        raise
     finally:
-        _close(parts.sink, parts.source)
+        with ending:
+            parts.sink.close()
+            parts.source.close()
 
 
 def _parts(settings: Settings, observer: Observer, tracing: Tracing, waits_for: Tell) -> Parts:
@@ -106,12 +115,6 @@ def _parts(settings: Settings, observer: Observer, tracing: Tracing, waits_for: 
         observer=observer,
         reach=reach,
     )
-
-
-def _close(sink: Sink, source: Source) -> None:
-    with ends_within(CLOSE_TIMEOUT_S):
-        sink.close()
-        source.close()
 
 
 def _cluster(settings: Settings) -> tuple[Cluster, Mapping[str, int]]:
@@ -186,11 +189,13 @@ def _delivery(
 ) -> tuple[KafkaSink, Delivery]:
     config = producer_config({**writing(settings.limits.max_memory), **client_config(settings)})
     if settings.output.delivery == "at_least_once":
-        sink = KafkaSink(config, outputs)
+        with making_a_client():
+            sink = KafkaSink(config, outputs)
         return sink, AtLeastOnce(source, sink)
     every_s = settings.checkpoint.every.total_seconds()
     transaction = _transaction(settings, max(10.0, 5 * every_s))
-    transactional = TransactionalSink(config, outputs, transaction, reach)
+    with making_a_client():
+        transactional = TransactionalSink(config, outputs, transaction, reach)
     return transactional, ExactlyOnce(source, transactional, observer)
 
 

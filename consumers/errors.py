@@ -31,6 +31,11 @@ class StreamfitError(Exception):
 BUG = StreamfitError.exit_code
 
 
+def exit_code_of(error: Exception) -> int:
+    """Give the code with which an error ends the program."""
+    return error.exit_code if isinstance(error, StreamfitError) else BUG
+
+
 class SettingsError(StreamfitError):
     """The settings are wrong; `problems` holds one line for each."""
 

@@ -47,11 +47,16 @@ class Asking:
         answer.result(timeout_s + GRACE_S)
         self._thread.join()
 
-    def let_go(self, producer: Client) -> None:
+    def let_go(self, producer: Client) -> threading.Thread:
         """Close a client in the background, once nothing is under way any more.
 
         One that is still in one of its calls must not be closed; and letting go of brokers that
         are away may take its time.
+
+        Returns
+        -------
+        Thread
+            Ends when the client is closed; nobody has to wait for it.
         """
         overdue = self._thread
 
@@ -60,4 +65,6 @@ class Asking:
                 overdue.join()
             producer.close()
 
-        threading.Thread(target=work, name="close", daemon=True).start()
+        closing = threading.Thread(target=work, name="close", daemon=True)
+        closing.start()
+        return closing

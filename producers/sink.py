@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
+from threading import Thread
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -31,6 +32,8 @@ CONFIG: dict[str, str | int | float | bool] = {
 }
 # Well below the 30 s after which a loop that does not turn counts as stuck.
 QUEUE_TIMEOUT_S = 15.0
+# While a broker is frozen, letting go of it may take as long as that lasts.
+CLOSE_TIMEOUT_S = 2.0
 _QUEUE_FULL = KafkaError._QUEUE_FULL  # noqa: SLF001 public: librdkafka's own codes begin so
 
 
@@ -68,7 +71,14 @@ class Sink(Protocol):
         """
 
     def renew(self) -> None:
-        """Throw away what is not acknowledged, and begin anew."""
+        """Throw away what is not acknowledged, and begin anew.
+
+        Raises
+        ------
+        KafkaException
+            If librdkafka refuses an option, such as a file that is just being rewritten; then the
+            sink is as it was.
+        """
 
     def close(self) -> None:
         """Drop what is not acknowledged and let go of the broker."""
@@ -83,6 +93,11 @@ class KafkaSink:
         Client options; `CONFIG` and the delivery report are added here.
     outputs : Outputs
         Where to write.
+
+    Raises
+    ------
+    KafkaException
+        If librdkafka refuses an option.
     """
 
     def __init__(self, config: Mapping[str, Any], outputs: Outputs) -> None:
@@ -92,8 +107,8 @@ class KafkaSink:
         self._connect()
 
     def _connect(self) -> None:
-        self._reports = Reports(self._outputs)
-        self._producer = Client(self._options, self._reports, _log)
+        reports = Reports(self._outputs)
+        self._producer, self._reports = Client(self._options, reports, _log), reports
 
     def predictions(self, records: PredictionRecords) -> list[int]:
         """Hand over predictions."""
@@ -149,15 +164,16 @@ class KafkaSink:
 
     def renew(self) -> None:
         """Throw the client away, with what it holds, and make a new one."""
-        self._let_go(self._producer)
+        old = self._producer
         self._connect()
+        self._let_go(old)
 
     def close(self) -> None:
-        """Drop what is not acknowledged."""
-        self._producer.close()
+        """Drop what is not acknowledged; a client that hangs is left behind."""
+        self._let_go(self._producer).join(CLOSE_TIMEOUT_S)
 
-    def _let_go(self, producer: Client) -> None:
-        Asking().let_go(producer)
+    def _let_go(self, producer: Client) -> Thread:
+        return Asking().let_go(producer)
 
     def _begin(self) -> None:
         """Do what must be done before records are handed over."""

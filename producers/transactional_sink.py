@@ -5,11 +5,11 @@ uncertain the client is thrown away: the next one, of the same `transactional.id
 left open.
 """
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -151,8 +151,8 @@ class TransactionalSink(KafkaSink):
 
     def renew(self) -> None:
         """Throw the client away, with what it holds; `prepare` ends the open transaction."""
-        self._ready = self._open = False
         super().renew()
+        self._ready = self._open = False
 
     def close(self) -> None:
         """Abort what is open, so that nobody waits for it."""
@@ -160,14 +160,23 @@ class TransactionalSink(KafkaSink):
             return
         if self._open:
             self._open = False
-            with contextlib.suppress(KafkaException):  # the broker's time-out ends it, too
-                self._producer.purge()
-                self._producer.abort_transaction(ABORT_TIMEOUT_S)
+            try:
+                self._abort()
+            except KafkaException:  # the broker's time-out ends it, too
+                self._let_go(self._producer)
+                return
         super().close()
 
-    def _let_go(self, producer: Client) -> None:
-        self._asking.let_go(producer)
+    def _abort(self) -> None:
+        self._producer.purge()
+        # An abort waits until the report of each record is served, and serves none.
+        self._producer.flush(ABORT_TIMEOUT_S)
+        self._producer.abort_transaction(ABORT_TIMEOUT_S)
+
+    def _let_go(self, producer: Client) -> Thread:
+        closing = self._asking.let_go(producer)
         self._asking = Asking()
+        return closing
 
     def _begin(self) -> None:
         if not self._open:

@@ -6,7 +6,8 @@ What is kept there, and under which names, is the store's business.
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
 from typing import Any
 
 import fsspec
@@ -31,7 +32,7 @@ class RemoteFiles:
         Whether it is an object store. Those are asked on fsspec's event loop, several threads at a
         time, and a request is cancelled when its time is up. The others are asked in turn, since
         few of them can be shared by threads, and opened anew after a failure: a broken connection
-        would stay broken.
+        would stay broken. One that does not answer in time is left behind.
     patience_s : float
         How long one request may take, in seconds; large files get more.
     """
@@ -40,8 +41,7 @@ class RemoteFiles:
         self._address = address
         self._objects = objects
         self._patience_s = patience_s
-        self._turn = threading.Lock()
-        self._files: Any = None
+        self._session = _Session()
 
     def call(self, method: str, path: str, *args: Any, size: int = 0, **options: Any) -> Any:
         """Call a method of the file system.
@@ -68,7 +68,7 @@ class RemoteFiles:
             if self._objects:
                 return self._on_loop(method, (path, *args), options, seconds)
             return self._in_turn(
-                lambda: getattr(self._opened(), method)(path, *args, **options), seconds
+                lambda files: getattr(files, method)(path, *args, **options), seconds
             )
         except Exception as error:
             raise _os_error(error, f"{_DOING.get(method, method)} {path}", seconds) from error
@@ -82,24 +82,24 @@ class RemoteFiles:
             For whatever goes wrong.
         """
         try:
-            self._in_turn(lambda: _move(self._opened(), source, target), self._patience_s)
+            self._in_turn(lambda files: _move(files, source, target), self._patience_s)
         except Exception as error:
             raise _os_error(error, f"move {target}", self._patience_s) from error
 
-    def _opened(self) -> Any:
-        if self._files is None:
+    def _opened(self, session: "_Session") -> Any:
+        if session.files is None:
             # A shared instance would be one with somebody else's stale listings.
             options: dict[str, Any] = {"skip_instance_cache": True}
             if self._objects:  # the others pass on what they do not know, and fail
                 options["use_listings_cache"] = False
-            self._files, _ = fsspec.url_to_fs(self._address, **options)
-        self._files.invalidate_cache()
-        return self._files
+            session.files, _ = fsspec.url_to_fs(self._address, **options)
+        session.files.invalidate_cache()
+        return session.files
 
     def _on_loop(
         self, method: str, args: tuple[Any, ...], options: dict[str, Any], seconds: float
     ) -> Any:
-        files = self._files or self._in_turn(self._opened, seconds)
+        files = self._session.files or self._in_turn(lambda opened: opened, seconds)
         files.invalidate_cache()
         # The coroutine beside each blocking method has its name with an underscore.
         request = getattr(files, f"_{method}")(*args, **options)
@@ -109,24 +109,43 @@ class RemoteFiles:
         finally:
             future.cancel()
 
-    def _in_turn(self, work: Callable[[], Any], seconds: float) -> Any:
-        if not self._turn.acquire(timeout=seconds):
+    def _in_turn(self, work: Callable[[Any], Any], seconds: float) -> Any:
+        session = self._session
+        if not session.turn.acquire(timeout=seconds):
             raise TimeoutError
         outcome: Future[Any] = Future()
 
         def run() -> None:
             try:
-                outcome.set_result(work())
+                outcome.set_result(work(self._opened(session)))
             except BaseException as error:  # noqa: BLE001  # the caller gets it, whatever it is
                 if not isinstance(error, FileNotFoundError):  # which is an answer
-                    self._files = None
+                    session.files = None
                 outcome.set_exception(error)
             finally:
-                self._turn.release()
+                session.turn.release()
 
         # A daemon: a file system that never answers must not hold up the end of the program.
-        threading.Thread(target=run, name="checkpoint-store", daemon=True).start()
-        return outcome.result(seconds)
+        thread = threading.Thread(target=run, name="checkpoint-store", daemon=True)
+        try:
+            thread.start()
+        except BaseException:
+            session.turn.release()
+            raise
+        if wait([outcome], seconds).not_done:
+            # It may hang for good: those that come later must neither wait for it nor share what
+            # it hangs in.
+            self._session = _Session()
+            raise TimeoutError
+        return outcome.result()
+
+
+@dataclass(slots=True)
+class _Session:
+    """A file system, once it is opened, and whose turn it is to use it."""
+
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    files: Any = None
 
 
 async def _ended(request: Awaitable[Any], seconds: float) -> Any:

@@ -9,9 +9,11 @@ from contextlib import contextmanager, suppress
 
 import typer
 
+from consumers.commands.endings import tell
 from consumers.commands.options import File, Overrides
-from consumers.errors import BUG, THIS_IS_A_BUG, StreamfitError
+from consumers.errors import THIS_IS_A_BUG, StreamfitError, exit_code_of
 from consumers.loop.signals import StopWish
+from consumers.loop.watchdog import LastWords
 from consumers.settings import Settings, load
 from consumers.views import logs
 from consumers.views.narrator import Narrator
@@ -32,33 +34,40 @@ def run(file: File, overrides: Overrides = None) -> None:
     with StopWish(at_the_end=True) as wish:
         try:
             settings = load(file, overrides or ())
-            with _last_words(settings):
-                _run(settings, wish)
+            with _last_words(settings) as last_words:
+                _run(settings, wish, last_words)
         finally:
             # At its end the interpreter would look through a million objects once more: a second.
             gc.freeze()
 
 
 @contextmanager
-def _last_words(settings: Settings) -> Iterator[None]:
-    """Set up the log; where its lines are JSON, what ends the run is one of them."""
+def _last_words(settings: Settings) -> Iterator[LastWords]:
+    """Set up the log; where its lines are JSON, what ends the run is one of them.
+
+    Gives what tells it for a process that must end before the error comes out here.
+    """
     log = settings.log
     as_json = logs.configure(log.number, as_json=log.as_json, context=_context(settings))
     try:
-        yield
-    except StreamfitError as error:
-        if not as_json:
-            raise
-        _log.critical("%s", error, extra=FAILED(exit_code=error.exit_code))
-        raise typer.Exit(error.exit_code) from error
+        yield _log_failure if as_json else tell
     except Exception as error:
         if not as_json:
             raise
-        _log.critical(THIS_IS_A_BUG, exc_info=True, extra=FAILED(exit_code=BUG))
-        raise typer.Exit(BUG) from error
+        raise typer.Exit(_log_failure(error)) from error
 
 
-def _run(settings: Settings, wish: StopWish) -> None:
+def _log_failure(error: Exception) -> int:
+    """Log what ends the run; gives the exit code."""
+    code = exit_code_of(error)
+    if isinstance(error, StreamfitError):
+        _log.critical("%s", error, extra=FAILED(exit_code=code))
+    else:
+        _log.critical(THIS_IS_A_BUG, exc_info=error, extra=FAILED(exit_code=code))
+    return code
+
+
+def _run(settings: Settings, wish: StopWish, last_words: LastWords) -> None:
     _share_heaps()
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
     from consumers.connecting import open_runner  # noqa: PLC0415
@@ -70,7 +79,11 @@ def _run(settings: Settings, wish: StopWish) -> None:
         tracing(settings) as traces,
         monitoring(settings, [narrator, *traces.observers]) as monitor,
         open_runner(
-            settings, monitor.observer, tracing=traces.batches, waits_for=monitor.waits_for
+            settings,
+            monitor.observer,
+            tracing=traces.batches,
+            waits_for=monitor.waits_for,
+            last_words=last_words,
         ) as runner,
     ):
         _log.info(

@@ -5,8 +5,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException
-
 from consumers.dead_letters.letters import Position, Stored
 from consumers.dead_letters.outcome import Left, Outcome, Target
 from consumers.dead_letters.reading import Bounds, DeadLetterTopic, Read
@@ -14,6 +12,7 @@ from consumers.dead_letters.replay import PRODUCER, DeadLetterReplay
 from consumers.errors import SettingsError
 from consumers.kafka.cluster import Cluster
 from consumers.kafka.config import client_config
+from consumers.kafka.failures import making_a_client
 from consumers.settings import Settings
 from producers.replay import open_producer
 
@@ -74,10 +73,8 @@ def replay_of(
         return DeadLetterReplay(None, target)
     # A larger record is refused before it is sent: the broker would refuse its whole batch.
     size = {"message.max.bytes": max(_SMALLEST_LIMIT, max_bytes)}
-    try:
+    with making_a_client():
         producer = open_producer({**client_config(settings), **PRODUCER, **size})
-    except KafkaException as error:
-        raise _refused(error) from None
     return DeadLetterReplay(producer, target)
 
 
@@ -132,11 +129,5 @@ def _check(option: str, places: AbstractSet[tuple[int, int]], partitions: int) -
 
 def _topic(settings: Settings) -> DeadLetterTopic:
     options, group = client_config(settings), settings.input.group
-    try:
+    with making_a_client():
         return DeadLetterTopic(options, settings.dead_letter_topic, group)
-    except KafkaException as error:
-        raise _refused(error) from None
-
-
-def _refused(error: KafkaException) -> SettingsError:
-    return SettingsError(f"kafka.librdkafka: {error.args[0].str()}; mend or remove it")

@@ -12,9 +12,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # all of them
     ConfigResource,
 )
 
-from consumers.errors import KafkaUnreachableError, SettingsError
+from consumers.errors import KafkaUnreachableError
 from consumers.kafka.config import producer_config
-from consumers.kafka.failures import Complaints
+from consumers.kafka.failures import LATER, Complaints, making_a_client
 from consumers.kafka.membership import Coordinator
 from consumers.kafka.refusals import why_refused
 from metrics.events import TOPIC_NOT_DESCRIBED
@@ -51,12 +51,8 @@ class Cluster:
         self._complaints = Complaints("")
         self.embedded = False
         self._options: dict[str, Any] = {**producer_config(config), "error_cb": self._complaints}
-        try:
+        with making_a_client():
             self._admin = AdminClient(self._options, logger=_log)
-        except KafkaException as error:  # an option that librdkafka does not know, or its value
-            raise SettingsError(
-                f"kafka.librdkafka: {error.args[0].str()}; mend or remove it"
-            ) from None
 
     def partitions(self) -> dict[str, int]:
         """Give the number of partitions of every topic.
@@ -158,7 +154,12 @@ class Cluster:
 
     def coordinator_of(self, group: str) -> Coordinator:
         """Give what asks who is in a group; it connects by itself."""
-        return Coordinator(lambda: AdminClient(self._options, logger=_log), group)
+
+        def connect() -> AdminClient:
+            with making_a_client(LATER):
+                return AdminClient(self._options, logger=_log)
+
+        return Coordinator(connect, group)
 
     def _describe(self, topic: str) -> Any:
         if self.embedded:

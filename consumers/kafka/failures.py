@@ -2,6 +2,9 @@
 
 import logging
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -98,6 +101,26 @@ SLOW = (
     "one read took longer than max.poll.interval.ms: make learning.max_batch smaller, or "
     "max.poll.interval.ms in [kafka.librdkafka] larger"
 )
+
+
+# A client that was made at the start may be refused later: files that options name can change.
+LATER = partial(EpochLostError, RollbackReason.KAFKA)
+
+
+@contextmanager
+def making_a_client(otherwise: Callable[[str], StreamfitError] = SettingsError) -> Iterator[None]:
+    """Tell in one line what librdkafka says of its options where it refuses them.
+
+    Parameters
+    ----------
+    otherwise : callable
+        Makes the error; `LATER` for a client that is made while the program runs.
+    """
+    try:
+        yield
+    except KafkaException as error:
+        said = error.args[0].str()
+        raise otherwise(f"kafka.librdkafka: {said}; mend or remove it") from None
 
 
 def passes(exception: KafkaException) -> bool:

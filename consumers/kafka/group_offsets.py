@@ -12,8 +12,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from consumers.errors import FencedError, KafkaUnreachableError, SettingsError
-from consumers.kafka.failures import Complaints, ending
+from consumers.errors import FencedError, KafkaUnreachableError
+from consumers.kafka.failures import Complaints, ending, making_a_client
 from consumers.kafka.positions import TIMEOUT_S, committed_of
 from consumers.kafka.source import Committed
 
@@ -72,12 +72,8 @@ class GroupOffsets:
         self._topic_id = topic_id
         self._complaints = Complaints(topic)
         options: dict[str, Any] = {**config, "error_cb": self._complaints}
-        try:
+        with making_a_client():
             self._consumer = Consumer(options, logger=_log)
-        except KafkaException as error:
-            raise SettingsError(
-                f"kafka.librdkafka: {error.args[0].str()}; mend or remove it"
-            ) from None
 
     def topic_id(self) -> str | None:
         """Give the broker's id of the topic; None where it cannot tell."""
@@ -188,7 +184,8 @@ def members_of(config: Mapping[str, Any], group: str) -> list[Member]:
     KafkaUnreachableError
         If Kafka does not tell.
     """
-    admin = AdminClient(dict(config), logger=_log)
+    with making_a_client():
+        admin = AdminClient(dict(config), logger=_log)
     try:
         asked = admin.describe_consumer_groups([group], request_timeout=TIMEOUT_S)
         described = asked[group].result(TIMEOUT_S)

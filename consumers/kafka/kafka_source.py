@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka.config import max_poll_s
 from consumers.kafka.damage import Damage
-from consumers.kafka.failures import SLOW, Complaints
+from consumers.kafka.failures import LATER, SLOW, Complaints, making_a_client
 from consumers.kafka.headers import headers_of
 from consumers.kafka.lags import Lags
 from consumers.kafka.ownership import Ownership
@@ -38,6 +38,11 @@ class KafkaSource:
         Most records that one read gives.
     topic_id : callable
         Asks for the broker's id of the topic.
+
+    Raises
+    ------
+    SettingsError
+        If librdkafka refuses an option.
     """
 
     def __init__(
@@ -53,12 +58,16 @@ class KafkaSource:
         self.topic_id = topic_id
         self._complaints = Complaints(topic)
         self._damage = Damage(topic)
-        self._max_poll_s = max_poll_s(self._config)
         self._read_s = time.monotonic()
-        self._join()
+        with making_a_client():
+            self._take(self._new_client())
+        self._max_poll_s = max_poll_s(self._config)
 
-    def _join(self) -> None:
-        self._consumer = Consumer({**self._config, "error_cb": self._complaints}, logger=_log)
+    def _new_client(self) -> Consumer:
+        return Consumer({**self._config, "error_cb": self._complaints}, logger=_log)
+
+    def _take(self, consumer: Consumer) -> None:
+        self._consumer = consumer
         self._ownership = Ownership(self._consumer, self._topic)
         self._lags = Lags(self._consumer, self._topic)
         self._requests = Requests(self._consumer, self._complaints)
@@ -75,9 +84,11 @@ class KafkaSource:
 
     def rejoin(self) -> None:
         """Begin anew with a new client."""
+        with making_a_client(LATER):  # before the old one goes, which must do until then
+            consumer = self._new_client()
         ownership = self._ownership
         self._requests.leave(lambda: not ownership.owned)
-        self._join()
+        self._take(consumer)
 
     def read(self, timeout_s: float) -> Records | None:
         """Wait for a first record, then take what is already there."""

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from consumers.errors import KafkaUnreachableError
+from consumers.errors import EpochLostError, KafkaUnreachableError
 from metrics.events import GROUP_NOT_DESCRIBED, STANDING_BY
 
 _log = logging.getLogger("streamfit.membership")
@@ -181,7 +181,7 @@ class Coordinator:
     Parameters
     ----------
     connect : callable
-        Makes a client.
+        Makes a client; an `EpochLostError` of it is the answer to what was asked.
     group : str
         The group.
     """
@@ -193,10 +193,13 @@ class Coordinator:
 
     def members(self) -> "Future[list[Member]]":
         """Ask; whoever has waited long enough for the answer cancels it."""
-        if self._admin is None:
-            self._admin = self._connect()
-        asked = self._admin.describe_consumer_groups([self._group], request_timeout=NEVER_S)
         members: Future[list[Member]] = Future()
+        try:
+            self._admin = self._admin or self._connect()
+        except EpochLostError as error:
+            members.set_exception(error)
+            return members
+        asked = self._admin.describe_consumer_groups([self._group], request_timeout=NEVER_S)
 
         def answered(found: "Future[Any]") -> None:
             if not members.set_running_or_notify_cancel():

@@ -66,7 +66,13 @@ class Source(Positions, Protocol):
         """Leave the group, and stay ready to join again."""
 
     def rejoin(self) -> None:
-        """Begin anew as a member the broker has never seen; needs a new `subscribe`."""
+        """Begin anew as a member the broker has never seen; needs a new `subscribe`.
+
+        Raises
+        ------
+        EpochLostError
+            If there can be no new client now; then all is as it was.
+        """
 
     def read(self, timeout_s: float) -> Records | None:
         """Wait for a first record, then take what is already there.

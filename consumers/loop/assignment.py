@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from consumers.errors import (
     EpochLostError,
@@ -59,6 +60,7 @@ class Assignment:
         self._state = State.STANDBY
         self._presence = Presence(parts.source, parts.membership, self._clock)
         self._pending = False  # something must be restored
+        self._leaves = self._stale = False  # the consumer, the producer must be renewed
         self._void: EpochLostError | None = None
 
     def join(self) -> None:
@@ -69,7 +71,11 @@ class Assignment:
         """Try again as a new member; raises the error if that has lasted too long."""
         if self.lanes:
             self._give_up(RollbackReason.FENCED)
-        self._presence.wait_for_instance(error)
+        try:
+            self._presence.wait_for_instance(error)
+        except EpochLostError as another:  # there is no new client yet
+            self._leaves = True
+            self.go_back(another)
 
     def follow(self) -> bool:
         """Follow what the group has changed; if anything, what was just read must be read again."""
@@ -111,6 +117,7 @@ class Assignment:
         parts = self._parts
         if not self._pending or self._clock() < self.backoff.due_s:
             return
+        self._renew()
         self._pending = False
         wanted = parts.restorer.groups(parts.source.owned(), parts.source.partitions())
         self.lanes.keep(wanted)
@@ -136,12 +143,22 @@ class Assignment:
             self._give_up(error.reason)
         self._void = None
         self._tell(State.RESTORING)
-        if isinstance(error, UnansweredError):
-            self._presence.begin_anew()
-        else:
+        self._leaves |= isinstance(error, UnansweredError)
+        if not self._leaves:
             parts.source.assign({})
-        parts.delivery.renew()
-        self._pending = True
+        was_stale, self._stale, self._pending = self._stale, True, True
+        if not was_stale:
+            with suppress(EpochLostError):  # what restores tries again, and tells
+                self._renew()
+
+    def _renew(self) -> None:
+        """Begin with new clients, where the old ones hold what is void."""
+        if self._leaves:
+            self._presence.begin_anew()
+            self._leaves = False
+        if self._stale:
+            self._parts.delivery.renew()
+            self._stale = False
 
     def _give_up(self, reason: RollbackReason) -> None:
         self._parts.observer.rollback(reason)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from consumers.errors import EpochLostError, KafkaUnreachableError
+from consumers.kafka.failures import LATER, making_a_client
 from consumers.kafka.source import Committed, Source
 from metrics.facts import RollbackReason, TransactionResult
 from metrics.observer import Observer
@@ -60,7 +61,8 @@ class AtLeastOnce:
 
     def renew(self) -> None:
         """Throw away what is not acknowledged."""
-        self._sink.renew()
+        with making_a_client(LATER):
+            self._sink.renew()
 
 
 class ExactlyOnce:
@@ -99,9 +101,11 @@ class ExactlyOnce:
 
     def renew(self) -> None:
         """Throw away what is not committed; the next `prepare` aborts it."""
-        if self._sink.is_open:
+        was_open = self._sink.is_open
+        with making_a_client(LATER):
+            self._sink.renew()
+        if was_open:
             self._tell.transaction(TransactionResult.ABORTED)
-        self._sink.renew()
 
 
 def lost(error: DeliveryError) -> EpochLostError | KafkaUnreachableError:

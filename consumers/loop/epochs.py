@@ -227,8 +227,12 @@ def _facts(
 
 
 def _collect(savings: Sequence[_Saving]) -> None:
-    for saving in savings:
-        try:
+    """Delete old checkpoints, until the store fails: the next epoch goes on with what is left.
+
+    A store that hangs takes its whole time-out for each model, and the loop must turn meanwhile.
+    """
+    try:
+        for saving in savings:
             saving.lane.checkpoints.collect(saving.pointer.result())
-        except OSError as error:  # old checkpoints that stay cost room, nothing else
-            _log.warning("old checkpoints not deleted: %s", error, extra=CHECKPOINTS_NOT_DELETED())
+    except OSError as error:  # old checkpoints that stay cost room, nothing else
+        _log.warning("old checkpoints not deleted: %s", error, extra=CHECKPOINTS_NOT_DELETED())

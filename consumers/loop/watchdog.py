@@ -3,16 +3,24 @@
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from metrics.events import CLOSE_OVERDUE
 
+# Tells an error.
+LastWords = Callable[[Exception], object]
 _log = logging.getLogger("streamfit.watchdog")
 
 
+def nothing_more(_: Exception) -> None:
+    """Say nothing."""
+
+
 @contextmanager
-def ends_within(timeout_s: float, exit_code: int = 3) -> Iterator[None]:
+def ends_within(
+    timeout_s: float, exit_code: int = 3, last_words: Callable[[], object] | None = None
+) -> Iterator[None]:
     """End the process if the block is not left in time.
 
     Everything that must last is committed before a close, so nothing is lost by ending here.
@@ -23,6 +31,8 @@ def ends_within(timeout_s: float, exit_code: int = 3) -> Iterator[None]:
         Seconds.
     exit_code : int
         What the process ends with then.
+    last_words : callable or None
+        Tells the error that is on its way out.
     """
 
     def end() -> None:
@@ -31,7 +41,11 @@ def ends_within(timeout_s: float, exit_code: int = 3) -> Iterator[None]:
             timeout_s,
             extra=CLOSE_OVERDUE(timeout_s=timeout_s, exit_code=exit_code),
         )
-        os._exit(exit_code)
+        try:
+            if last_words is not None:
+                last_words()
+        finally:
+            os._exit(exit_code)
 
     timer = threading.Timer(timeout_s, end)
     timer.daemon = True

@@ -238,6 +238,32 @@ def test_old_checkpoints_that_cannot_be_deleted_do_not_fail_the_epoch(
     assert desk.cluster.committed[0].offset == 4
 
 
+def test_row_37_after_a_delete_that_fails_the_next_epoch_goes_on_deleting(
+    two: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    first, second = two.lanes
+    delete = two.cluster.store.delete
+
+    def hang(key: str) -> None:
+        asked.append(key)
+        raise TimeoutError("no answer within 20 s")
+
+    def learn_and_end(epoch: int) -> None:
+        for partition in range(2):
+            two.learn(epoch, epoch + 1, partition)
+        two.end()
+
+    for epoch in range(3):
+        learn_and_end(epoch)
+    monkeypatch.setattr(two.cluster.store, "delete", hang)
+    learn_and_end(3)
+    assert len(asked) == 1
+    monkeypatch.setattr(two.cluster.store, "delete", delete)
+    learn_and_end(4)
+    assert [len(lane.checkpoints.open()) for lane in (first, second)] == [3, 3]
+
+
 def test_what_was_told_does_not_change_with_the_work(desk: Desk) -> None:
     desk.learn(0, 4)
     desk.end()

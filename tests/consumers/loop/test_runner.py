@@ -5,6 +5,7 @@ After every commit of every test here the promises are checked, see tests/promis
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -286,6 +287,51 @@ def test_a_commit_that_was_not_answered_is_kept_out_by_joining_anew() -> None:
     assert process.source.rejoined == 1
     # What it would have committed was given up: its offsets must not come back either.
     assert [each for each in process.source.assigned if each] == [{0: 0}, {0: 6}]
+    assert offsets(cluster) == {0: COUNT}
+
+
+class Refusals:
+    """Refuses a few times what would be done."""
+
+    def __init__(self, what: Callable[[], None], times: int) -> None:
+        self._what, self.left = what, times
+
+    def __call__(self) -> None:
+        if self.left:
+            self.left -= 1
+            raise EpochLostError(RollbackReason.KAFKA, "kafka.librdkafka: no such file; mend it")
+        self._what()
+
+
+@in_both_deliveries
+def test_a_sink_that_cannot_be_renewed_for_a_while_is_renewed_before_anything_is_written(
+    delivery: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = new_cluster()
+    process = Process(cluster, delivery)
+    process.start([6, EPOCH, COMMIT_FAILS, 6, *[EPOCH] * 20, REST])
+    refusals = Refusals(process.sink.renew, 4)
+    monkeypatch.setattr(process.sink, "renew", refusals)
+    process.runner.run()
+    process.close()
+    assert (refusals.left, process.sink.renewed) == (0, 1)
+    assert process.seen.rollbacks == [RollbackReason.COMMIT]
+    assert offsets(cluster) == {0: COUNT}
+
+
+def test_a_member_that_cannot_begin_anew_for_a_while_restores_nothing_before_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = new_cluster()
+    process = Process(cluster)
+    process.start([6, EPOCH, COMMIT_IS_LATE, 6, *[EPOCH] * 20, NOTHING, REST])
+    refusals = Refusals(process.source.rejoin, 4)
+    monkeypatch.setattr(process.source, "rejoin", refusals)
+    process.runner.run()
+    process.close()
+    assert (refusals.left, process.source.rejoined) == (0, 1)
+    # Meanwhile the commit has arrived after all: what is restored is what is committed then.
+    assert [each for each in process.source.assigned if each] == [{0: 0}, {0: 12}]
     assert offsets(cluster) == {0: COUNT}
 
 
@@ -656,6 +702,20 @@ def test_row_17_a_held_instance_is_waited_for_and_the_run_goes_on(delivery: str)
     process = Process(cluster, delivery, group=held).run([*[EPOCH] * 50, NOTHING, REST])
     assert process.source.rejoined > 20
     assert process.seen.rollbacks == []
+    assert offsets(cluster) == {0: COUNT}
+
+
+def test_row_17_while_an_instance_is_held_a_client_that_cannot_be_made_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = new_cluster()
+    process = Process(cluster, group=Held(cluster, cluster.now + 5))
+    process.start([*[EPOCH] * 50, NOTHING, REST])
+    refusals = Refusals(process.source.rejoin, 4)
+    monkeypatch.setattr(process.source, "rejoin", refusals)
+    process.runner.run()
+    process.close()
+    assert refusals.left == 0
     assert offsets(cluster) == {0: COUNT}
 
 
