@@ -137,7 +137,9 @@ class Client:
             waiting = self._library.rd_kafka_flush(self._handle, wait_ms)
             self.poll(0)
             left_ms -= wait_ms
-            if not waiting or left_ms <= 0:
+            if not waiting or not self._library.rd_kafka_flush(self._handle, 0):
+                return 0
+            if left_ms <= 0:  # lines of the log that wait are counted, too
                 return int(self._library.rd_kafka_outq_len(self._handle))
 
     def fatal(self) -> KafkaError | None:

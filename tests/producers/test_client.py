@@ -128,7 +128,7 @@ def test_what_is_on_its_way_at_the_time_out_is_counted_and_what_is_purged_told()
     reports: list[Report] = []
     with closing(client(reports, {})) as producer:
         producer.produce(TOPIC, b"a", None, 0)
-        assert producer.flush(0.05) == 1
+        assert producer.flush(0.05) >= 1
         producer.purge()
         assert producer.flush(TIMEOUT_S) == 0
     assert [code for code, *_ in reports] == [KafkaError._PURGE_QUEUE]
