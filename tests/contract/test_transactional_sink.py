@@ -191,8 +191,7 @@ def _hand_over(sink: TransactionalSink) -> None:
 def test_row_39_whatever_a_sink_that_is_fenced_does_says_so(
     bench: Bench, what: Callable[[TransactionalSink], None]
 ) -> None:
-    # The client raises a fatal error out of whichever call serves its callbacks, and as a
-    # SystemError where a delivery report was to be served after it.
+    # What ends the client is told by whichever call comes across it first.
     old, new = bench.sink(), bench.sink()
     old.prepare(DEADLINE_S)
     new.prepare(DEADLINE_S)
