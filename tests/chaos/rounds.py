@@ -88,7 +88,7 @@ def _heal(battle: Battle, traffic: Traffic) -> None:
 
 def _works(battle: Battle, name: str) -> bool:
     log = battle.fleet.replicas[name].log
-    return log is not None and "state: running" in log.read_text()
+    return log is not None and log.exists() and "state: running" in log.read_text()
 
 
 def _scraped(battle: Battle) -> Counter[str]:
