@@ -1,12 +1,13 @@
 """What `check` looks at, one finding each; nothing here changes anything that lasts."""
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import uuid4
 
 import numpy as np
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from consumers.checkpoints.recovery import Recovery
 from consumers.checkpoints.series import GLOBAL
@@ -21,9 +22,10 @@ from consumers.errors import (
 )
 from consumers.kafka.cluster import Cluster
 from consumers.kafka.config import client_config, consumer_config
-from consumers.kafka.failures import making_a_client
+from consumers.kafka.consumer import Consumer
+from consumers.kafka.failures import Complaints, making_a_client
 from consumers.kafka.group_offsets import GroupOffsets
-from consumers.kafka.kafka_source import records_of
+from consumers.kafka.messages import Messages
 from consumers.settings import Settings
 from consumers.wiring import (
     checkpoints_of,
@@ -38,6 +40,7 @@ from learners.events import Records
 _log = logging.getLogger("streamfit.check")
 SAMPLES = 10
 TIMEOUT_S = 8.0
+READ_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +200,39 @@ def _last_records(settings: Settings, partitions: int) -> Records | None:
     config = consumer_config(client_config(settings), settings.input.group, None)
     topic = settings.input.topic
     with making_a_client():
-        consumer = Consumer(config, logger=_log)
+        consumer = Consumer(config, Complaints(topic), _log)
     try:
         for partition in range(partitions):
-            place = TopicPartition(topic, partition)
-            low, high = consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), TIMEOUT_S)
             if high > low:
                 begin = max(low, high - SAMPLES)
                 consumer.assign([TopicPartition(topic, partition, begin)])
-                messages = [m for m in consumer.consume(high - begin, 2.0) if m.error() is None]
-                return records_of(topic, messages) if messages else None
+                return _read(consumer, topic, high - begin)
         return None
     finally:
         consumer.close()
+
+
+def _read(consumer: Consumer, topic: str, count: int) -> Records | None:
+    """Read until there are so many, or the partition has no more, or it takes too long."""
+    reads: list[Messages] = []
+    deadline_s = time.monotonic() + READ_TIMEOUT_S
+    while (left := count - sum(map(len, reads))) > 0 and time.monotonic() < deadline_s:
+        found = consumer.read(left, deadline_s - time.monotonic())
+        if found is None:
+            break
+        if len(found):
+            reads.append(found)
+        if found.failures:  # such as the end
+            break
+    if not reads:
+        return None
+    return Records(
+        topic=topic,
+        values=[value for read in reads for value in read.values],
+        keys=[key for read in reads for key in read.keys],
+        partitions=np.concatenate([read.partitions for read in reads]),
+        offsets=np.concatenate([read.offsets for read in reads]),
+        time_ms=np.concatenate([read.time_ms for read in reads]),
+        headers=lambda _: [],
+    )

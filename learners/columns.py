@@ -10,6 +10,7 @@ from learners.hashing import HashedColumns
 from learners.labels import LabelColumn, Labels
 from learners.rejections import Reason, Rejection, Stage
 from learners.schema import Schema
+from learners.slices import taken
 
 
 class Columns:
@@ -63,10 +64,10 @@ class Columns:
         self, records: Records, fields: Fields, rows: Ints, labels: LabelColumn
     ) -> EventBatch:
         partitions, offsets = records.partitions, records.offsets
-        keys, time_ms = list(records.keys), records.time_ms
+        keys, time_ms = records.keys, records.time_ms
         if len(rows) < len(records):
             partitions, offsets, time_ms = partitions[rows], offsets[rows], time_ms[rows]
-            keys = [keys[row] for row in rows.tolist()]
+            keys = taken(keys, rows)
         ids = fields.ids
         return EventBatch(
             X=self._matrix(fields),

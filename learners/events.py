@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from learners.slices import taken
 from learners.tokens import Tokens
 
 Headers = list[tuple[str, str | bytes | None]]
@@ -69,8 +70,8 @@ class Records:
         positions = rows.tolist()
         return type(self)(
             self.topic,
-            [self.values[row] for row in positions],
-            [self.keys[row] for row in positions],
+            taken(self.values, rows),
+            taken(self.keys, rows),
             self.partitions[rows],
             self.offsets[rows],
             self.time_ms[rows],
@@ -114,7 +115,7 @@ class EventBatch:
         True where `y` holds a label.
     ids : sequence of str or int, of length n_events
         The event's id, as it came; `Tokens` are decoded where they are asked for.
-    keys : list of bytes or None, of length n_events
+    keys : sequence of bytes or None, of length n_events
         The record's key.
     time_ms : ndarray of shape (n_events,)
         Event time, ms since 1970 UTC.
@@ -128,7 +129,7 @@ class EventBatch:
     y: NDArray[Any]
     labelled: Bools
     ids: Sequence[str | int]
-    keys: list[bytes | None]
+    keys: Sequence[bytes | None]
     time_ms: Ints
     partitions: Ints
     offsets: Ints
@@ -140,13 +141,13 @@ class EventBatch:
     def take(self, keep: Bools) -> Self:
         """Return the events where `keep` is true, as a new batch."""
         kept = np.flatnonzero(keep)
-        positions, ids = kept.tolist(), self.ids
+        ids = self.ids
         return type(self)(
             X=self.X[keep],
             y=self.y[keep],
             labelled=self.labelled[keep],
-            ids=ids.take(kept) if isinstance(ids, Tokens) else [ids[i] for i in positions],
-            keys=[self.keys[i] for i in positions],
+            ids=ids.take(kept) if isinstance(ids, Tokens) else taken(ids, kept),
+            keys=taken(self.keys, kept),
             time_ms=self.time_ms[keep],
             partitions=self.partitions[keep],
             offsets=self.offsets[keep],

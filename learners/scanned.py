@@ -25,10 +25,9 @@ from learners.json_scan import (
     scan,
 )
 from learners.schema import Label, Schema
+from learners.slices import Slices
 from learners.tokens import Tokens
 
-# Behind the last value, so that reading words ahead stays inside, and all that is read ends there.
-_SENTINEL = bytes(16)
 # Classes are looked through one by one.
 _MOST_CLASSES = 256
 
@@ -78,15 +77,13 @@ class JsonScanner:
 
     def scan(self, values: Sequence[bytes | None]) -> Fields | None:
         """Read values into fields, or give None if any of them is too large or not plain."""
-        try:
-            sizes = np.fromiter(map(len, values), np.int64, len(values))  # type: ignore[arg-type]  # a tombstone, which has no length
-        except TypeError:
+        if not isinstance(values, Slices):
+            if None in values:  # a tombstone
+                return None
+            values = Slices.of(values)  # type: ignore[arg-type]  # none is None
+        if (values.ends - values.starts).max(initial=0) > self._schema.max_bytes:
             return None
-        if sizes.max(initial=0) > self._schema.max_bytes:
-            return None
-        joined = bytearray().join([*values, _SENTINEL])  # type: ignore[list-item]  # none is a tombstone
-        # Of bytes that may be changed: kernels are compiled anew for an array that may not.
-        buffer = np.frombuffer(joined, np.uint8)
+        buffer, ends = values.with_room()
         n_events = len(values)
         scanned = Scanned(
             numbers=np.empty((n_events, len(self._schema.features))),
@@ -96,7 +93,7 @@ class JsonScanner:
             id_ends=np.empty(n_events, np.int64),
             time_ms=np.empty(n_events, np.int64),
         )
-        if not scan(buffer, sizes.cumsum(), self._plan, scanned):
+        if not scan(buffer, ends, self._plan, scanned):
             return None
         return Fields(
             numbers=scanned.numbers,

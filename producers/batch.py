@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from learners.slices import Slices
 from producers import librdkafka
 from producers.librdkafka import Argument
-from producers.slices import Slices
 
 
 class Batch:
@@ -46,6 +46,8 @@ class Batch:
 
 
 def _names(keys: Sequence[Any]) -> tuple[Slices, list[bool] | None]:
+    if isinstance(keys, Slices):
+        return keys, None
     try:
         return Slices.of(keys), None
     except TypeError:  # None has no length

@@ -5,11 +5,9 @@ does. What it gives and raises is the same otherwise; but no callback runs insid
 serves what has happened.
 """
 
-import ctypes
 import logging
-import weakref
 from collections.abc import Callable, Iterable, Mapping
-from ctypes import byref, c_char_p, c_int, c_void_p
+from ctypes import byref, c_void_p, string_at
 from typing import Any
 
 import numpy as np
@@ -18,25 +16,15 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from learners.events import Headers, Ints
 from producers import librdkafka
 from producers.batch import Batch, arguments_of
+from producers.handle import Handle, ms
 from producers.librdkafka import Message
 
 # Called for a record that was not delivered, with the error, the topic, the key and the value.
 Report = Callable[[KafkaError, str, bytes | None, bytes | None], None]
 _FLUSH_MS = 100
-_TEXT = 512
-# Public: librdkafka's own codes begin with an underscore.
-_INVALID_ARG = KafkaError._INVALID_ARG  # noqa: SLF001
-# Levels of syslog, in which librdkafka speaks, as those of `logging`.
-_LEVELS = (logging.CRITICAL,) * 3 + (
-    logging.ERROR,
-    logging.WARNING,
-    logging.INFO,
-    logging.INFO,
-    logging.DEBUG,
-)
 
 
-class Client:
+class Client(Handle):
     """Writes records, in transactions if its options say so.
 
     Parameters
@@ -58,20 +46,10 @@ class Client:
     """
 
     def __init__(self, options: Mapping[str, Any], report: Report, logger: logging.Logger) -> None:
-        self._library = librdkafka.library()
+        super().__init__(librdkafka.PRODUCER, options, _with_events, logger)
         self._report = report
-        self._logger = logger
-        self._open = _new(self._library, {**options, "log.queue": True})
-        self._queue = self._library.rd_kafka_queue_get_main(self._open)
+        self._queue = self._keep_queue(self._library.rd_kafka_queue_get_main(self._open))
         self._library.rd_kafka_set_log_queue(self._open, self._queue)
-        self._library.rd_kafka_sasl_background_callbacks_enable(self._open)
-        self._name = self._library.rd_kafka_name(self._open).decode()
-        self._topics: dict[str, int] = {}
-        self._end = weakref.finalize(
-            self, _destroy, self._library, self._open, self._queue, self._topics
-        )
-        # At the end of the process nobody waits for a client that was left behind.
-        self._end.atexit = False
 
     def produce_batch(self, topic: str, partition: int, batch: Batch, rows: slice) -> Ints:
         """Hand records over; those that were refused are not sent, the others will be.
@@ -120,7 +98,7 @@ class Client:
 
     def poll(self, timeout_s: float) -> None:
         """Wait for something to happen, and serve all that has happened."""
-        wait_ms, queue = _ms(timeout_s), self._handle and self._queue
+        wait_ms, queue = ms(timeout_s), self._handle and self._queue
         while event := self._library.rd_kafka_queue_poll(queue, wait_ms):
             wait_ms = 0
             try:
@@ -130,7 +108,7 @@ class Client:
 
     def flush(self, timeout_s: float) -> int:
         """Wait until all is acknowledged or has failed; gives the number that is not."""
-        left_ms = _ms(timeout_s)
+        left_ms = ms(timeout_s)
         while True:
             wait_ms = min(left_ms, _FLUSH_MS)
             # A record that has failed counts as waiting until its report is served.
@@ -142,24 +120,14 @@ class Client:
             if left_ms <= 0:  # lines of the log that wait are counted, too
                 return int(self._library.rd_kafka_outq_len(self._handle))
 
-    def fatal(self) -> KafkaError | None:
-        """Tell what has ended the client for good, if anything has."""
-        text = ctypes.create_string_buffer(_TEXT)
-        code = self._library.rd_kafka_fatal_error(self._handle, text, _TEXT)
-        return KafkaError(code, text.value.decode(errors="replace"), fatal=True) if code else None
-
     def purge(self) -> None:
         """Forget what is not acknowledged."""
         both = librdkafka.PURGE_QUEUE | librdkafka.PURGE_IN_FLIGHT
         self._raise_for(self._library.rd_kafka_purge(self._handle, both))
 
-    def close(self) -> None:
-        """Let go of the brokers, and drop what is not acknowledged; safe to call twice."""
-        self._end()
-
     def init_transactions(self, timeout_s: float) -> None:
         """End what a client of the same `transactional.id` left open."""
-        self._check(self._library.rd_kafka_init_transactions(self._handle, _ms(timeout_s)))
+        self._check(self._library.rd_kafka_init_transactions(self._handle, ms(timeout_s)))
 
     def begin_transaction(self) -> None:
         """Begin a transaction; all that is handed over from now on belongs to it."""
@@ -174,54 +142,23 @@ class Client:
         self._check(
             library.rd_kafka_consumer_group_metadata_read(byref(metadata), group, len(group))
         )
-        places = library.rd_kafka_topic_partition_list_new(0)
         try:
-            for offset in offsets:
-                self._add(places, offset)
-            self._check(
-                library.rd_kafka_send_offsets_to_transaction(
-                    self._handle, places, metadata, _ms(timeout_s)
+            with self._places(offsets) as places:
+                self._check(
+                    library.rd_kafka_send_offsets_to_transaction(
+                        self._handle, places, metadata, ms(timeout_s)
+                    )
                 )
-            )
         finally:
-            library.rd_kafka_topic_partition_list_destroy(places)
             library.rd_kafka_consumer_group_metadata_destroy(metadata)
 
     def commit_transaction(self, timeout_s: float) -> None:
         """Make everything in the transaction visible."""
-        self._check(self._library.rd_kafka_commit_transaction(self._handle, _ms(timeout_s)))
+        self._check(self._library.rd_kafka_commit_transaction(self._handle, ms(timeout_s)))
 
     def abort_transaction(self, timeout_s: float) -> None:
         """Make everything in the transaction void."""
-        self._check(self._library.rd_kafka_abort_transaction(self._handle, _ms(timeout_s)))
-
-    @property
-    def _handle(self) -> int:
-        if not self._end.alive:
-            raise RuntimeError("this client is closed")
-        return self._open
-
-    def _add(self, places: int, offset: TopicPartition) -> None:
-        place = self._library.rd_kafka_topic_partition_list_add(
-            places, offset.topic.encode(), offset.partition
-        ).contents
-        place.offset = offset.offset
-        metadata = (offset.metadata or "").encode()
-        if metadata:  # the list frees it, so it must come from librdkafka's own heap
-            # With the zero byte that ends it: librdkafka copies so many, and then looks for it.
-            size = len(metadata) + 1
-            place.metadata = self._library.rd_kafka_mem_malloc(self._handle, size)
-            ctypes.memmove(place.metadata, metadata, size)
-            place.metadata_size = size
-
-    def _topic(self, name: str) -> int:
-        found = self._topics.get(name)
-        if found is None:
-            made = self._library.rd_kafka_topic_new(self._handle, name.encode(), None)
-            if not made:
-                self._raise_for(self._library.rd_kafka_last_error())
-            found = self._topics[name] = int(made)
-        return found
+        self._check(self._library.rd_kafka_abort_transaction(self._handle, ms(timeout_s)))
 
     def _serve(self, event: int) -> None:
         kind = self._library.rd_kafka_event_type(event)
@@ -241,64 +178,11 @@ class Client:
             key = _bytes(message.key, message.key_len)
             self._report(KafkaError(message.err), topic, key, _bytes(message.payload, message.len))
 
-    def _log(self, event: int) -> None:
-        facility, text, level = c_char_p(), c_char_p(), c_int()
-        self._library.rd_kafka_event_log(event, byref(facility), byref(text), byref(level))
-        number = _LEVELS[min(max(level.value, 0), len(_LEVELS) - 1)]
-        told = [(each.value or b"").decode(errors="replace") for each in (facility, text)]
-        self._logger.log(number, "%s [%s] %s", told[0], self._name, told[1])
 
-    def _raise_for(self, code: int) -> None:
-        if code:
-            raise KafkaException(KafkaError(code))
-
-    def _check(self, error: int | None, held: object = None) -> None:  # noqa: ARG002 kept alive
-        if not error:
-            return
-        library = self._library
-        told = KafkaError(
-            library.rd_kafka_error_code(error),
-            library.rd_kafka_error_string(error).decode(errors="replace"),
-            fatal=bool(library.rd_kafka_error_is_fatal(error)),
-            retriable=bool(library.rd_kafka_error_is_retriable(error)),
-            txn_requires_abort=bool(library.rd_kafka_error_txn_requires_abort(error)),
-        )
-        library.rd_kafka_error_destroy(error)
-        raise KafkaException(told)
-
-
-def _new(library: ctypes.CDLL, options: Mapping[str, Any]) -> int:
-    conf, text = library.rd_kafka_conf_new(), ctypes.create_string_buffer(_TEXT)
-    for name, value in options.items():
-        said = str(value).lower() if isinstance(value, bool) else str(value)
-        if library.rd_kafka_conf_set(conf, name.encode(), said.encode(), text, _TEXT):
-            library.rd_kafka_conf_destroy(conf)
-            raise KafkaException(_invalid(text.value))
+def _with_events(conf: int) -> None:
     events = librdkafka.EVENT_REPORTS | librdkafka.EVENT_LOG | librdkafka.EVENT_ERROR
-    library.rd_kafka_conf_set_events(conf, events)
-    # Tokens of OAUTHBEARER are fetched in the background, also while nobody polls.
-    library.rd_kafka_conf_enable_sasl_queue(conf, 1)
-    handle = library.rd_kafka_new(librdkafka.PRODUCER, conf, text, _TEXT)
-    if not handle:
-        library.rd_kafka_conf_destroy(conf)
-        raise KafkaException(_invalid(text.value))
-    return int(handle)
-
-
-def _invalid(text: bytes) -> KafkaError:
-    return KafkaError(_INVALID_ARG, text.decode(errors="replace"))
-
-
-def _destroy(library: ctypes.CDLL, handle: int, queue: int, topics: Mapping[str, int]) -> None:
-    for topic in topics.values():
-        library.rd_kafka_topic_destroy(topic)
-    library.rd_kafka_queue_destroy(queue)
-    library.rd_kafka_destroy(handle)
+    librdkafka.library().rd_kafka_conf_set_events(conf, events)
 
 
 def _bytes(address: int | None, size: int) -> bytes | None:
-    return None if address is None else ctypes.string_at(address, size)
-
-
-def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))
+    return None if address is None else string_at(address, size)

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from learners.events import EventBatch, Headers, Ints, Predictions
+from learners.slices import Slices
 from learners.tokens import Tokens
 from producers.prediction_rows import PredictionRows
 
@@ -150,7 +151,7 @@ class PredictionEncoder:
         return list(map(self._encode, rows))
 
     def _partitions_of(self, batch: EventBatch) -> Ints:
-        without = batch.keys.count(None)
+        without = 0 if isinstance(batch.keys, Slices) else batch.keys.count(None)
         if not without:
             return np.full(len(batch), BY_KEY)
         by_source: Ints = batch.partitions % self._partitions

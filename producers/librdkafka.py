@@ -1,4 +1,4 @@
-"""The functions of librdkafka that the producer calls, bound by ctypes.
+"""The functions of librdkafka that are called here, bound by ctypes.
 
 The library is the one that confluent-kafka has brought and uses itself. What they do, and who owns
 what they give, is documented in its `rdkafka.h`.
@@ -7,12 +7,14 @@ what they give, is documented in its `rdkafka.h`.
 import ctypes
 from ctypes import (
     CDLL,
+    CFUNCTYPE,
     POINTER,
     c_char_p,
     c_int,
     c_int32,
     c_int64,
     c_size_t,
+    c_ssize_t,
     c_uint64,
     c_void_p,
 )
@@ -21,10 +23,11 @@ from functools import cache
 import numpy as np
 from confluent_kafka import cimpl
 
-PRODUCER = 0  # rd_kafka_type_t
+PRODUCER, CONSUMER = 0, 1  # rd_kafka_type_t
 CONF_OK = 0  # rd_kafka_conf_res_t
 COPY = 0x2  # RD_KAFKA_MSG_F_COPY
 PURGE_QUEUE, PURGE_IN_FLIGHT = 0x1, 0x2
+NO_CONSUMER_CLOSE = 0x8  # RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE
 EVENT_REPORTS, EVENT_LOG, EVENT_ERROR = 0x1, 0x4, 0x8
 
 # rd_kafka_message_t, in C's own alignment.
@@ -75,6 +78,50 @@ class TopicPartition(ctypes.Structure):
     )
 
 
+class TopicPartitionList(ctypes.Structure):
+    """rd_kafka_topic_partition_list_t."""
+
+    _fields_ = (("cnt", c_int), ("size", c_int), ("elems", POINTER(TopicPartition)))
+
+
+class MetadataPartition(ctypes.Structure):
+    """rd_kafka_metadata_partition_t."""
+
+    _fields_ = (
+        ("id", c_int32),
+        ("err", c_int),
+        ("leader", c_int32),
+        ("replica_cnt", c_int),
+        ("replicas", c_void_p),
+        ("isr_cnt", c_int),
+        ("isrs", c_void_p),
+    )
+
+
+class MetadataTopic(ctypes.Structure):
+    """rd_kafka_metadata_topic_t."""
+
+    _fields_ = (
+        ("topic", c_char_p),
+        ("partition_cnt", c_int),
+        ("partitions", POINTER(MetadataPartition)),
+        ("err", c_int),
+    )
+
+
+class Metadata(ctypes.Structure):
+    """rd_kafka_metadata_t."""
+
+    _fields_ = (
+        ("broker_cnt", c_int),
+        ("brokers", c_void_p),
+        ("topic_cnt", c_int),
+        ("topics", POINTER(MetadataTopic)),
+        ("orig_broker_id", c_int32),
+        ("orig_broker_name", c_char_p),
+    )
+
+
 class Argument(ctypes.Structure):
     """rd_kafka_vu_t, an argument of `rd_kafka_produceva`: C sets 64 bytes aside for its value."""
 
@@ -83,6 +130,10 @@ class Argument(ctypes.Structure):
 
 TOPIC_ARGUMENT, PARTITION_ARGUMENT, VALUE_ARGUMENT, KEY_ARGUMENT = 1, 3, 4, 5
 FLAGS_ARGUMENT, HEADER_ARGUMENT = 7, 9
+
+# Called with the client, a code, a text or partitions, and what was set for it.
+ERROR_CALLBACK = CFUNCTYPE(None, c_void_p, c_int, c_char_p, c_void_p)
+PARTITIONS_CALLBACK = CFUNCTYPE(None, c_void_p, c_int, POINTER(TopicPartitionList), c_void_p)
 
 _P = c_void_p
 # Name: what it gives, and what it takes.
@@ -94,7 +145,7 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "rd_kafka_conf_enable_sasl_queue": (None, (_P, c_int)),
     "rd_kafka_sasl_background_callbacks_enable": (_P, (_P,)),
     "rd_kafka_new": (_P, (c_int, _P, c_char_p, c_size_t)),
-    "rd_kafka_destroy": (None, (_P,)),
+    "rd_kafka_destroy_flags": (None, (_P, c_int)),
     "rd_kafka_name": (c_char_p, (_P,)),
     "rd_kafka_set_log_queue": (c_int, (_P, _P)),
     "rd_kafka_topic_new": (_P, (_P, c_char_p, _P)),
@@ -126,15 +177,60 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "rd_kafka_error_destroy": (None, (_P,)),
     "rd_kafka_init_transactions": (_P, (_P, c_int)),
     "rd_kafka_begin_transaction": (_P, (_P,)),
-    "rd_kafka_send_offsets_to_transaction": (_P, (_P, _P, _P, c_int)),
+    "rd_kafka_send_offsets_to_transaction": (_P, (_P, POINTER(TopicPartitionList), _P, c_int)),
     "rd_kafka_commit_transaction": (_P, (_P, c_int)),
     "rd_kafka_abort_transaction": (_P, (_P, c_int)),
-    "rd_kafka_topic_partition_list_new": (_P, (c_int,)),
-    "rd_kafka_topic_partition_list_add": (POINTER(TopicPartition), (_P, c_char_p, c_int32)),
-    "rd_kafka_topic_partition_list_destroy": (None, (_P,)),
+    "rd_kafka_topic_partition_list_new": (POINTER(TopicPartitionList), (c_int,)),
+    "rd_kafka_topic_partition_list_add": (
+        POINTER(TopicPartition),
+        (POINTER(TopicPartitionList), c_char_p, c_int32),
+    ),
+    "rd_kafka_topic_partition_list_destroy": (None, (POINTER(TopicPartitionList),)),
     "rd_kafka_mem_malloc": (_P, (_P, c_size_t)),
     "rd_kafka_consumer_group_metadata_read": (_P, (POINTER(_P), c_char_p, c_size_t)),
     "rd_kafka_consumer_group_metadata_destroy": (None, (_P,)),
+    "rd_kafka_conf_set_error_cb": (None, (_P, ERROR_CALLBACK)),
+    "rd_kafka_conf_set_rebalance_cb": (None, (_P, PARTITIONS_CALLBACK)),
+    "rd_kafka_poll_set_consumer": (c_int, (_P,)),
+    "rd_kafka_queue_new": (_P, (_P,)),
+    "rd_kafka_queue_get_consumer": (_P, (_P,)),
+    "rd_kafka_consume_batch_queue": (c_ssize_t, (_P, c_int, _P, c_size_t)),
+    "rd_kafka_message_errstr": (c_char_p, (POINTER(Message),)),
+    "rd_kafka_message_destroy": (None, (_P,)),
+    "rd_kafka_message_timestamp": (c_int64, (_P, POINTER(c_int))),
+    "rd_kafka_message_detach_headers": (c_int, (_P, POINTER(_P))),
+    "rd_kafka_header_get_all": (
+        c_int,
+        (_P, c_size_t, POINTER(c_char_p), POINTER(_P), POINTER(c_size_t)),
+    ),
+    "rd_kafka_headers_destroy": (None, (_P,)),
+    "rd_kafka_subscribe": (c_int, (_P, POINTER(TopicPartitionList))),
+    "rd_kafka_unsubscribe": (c_int, (_P,)),
+    "rd_kafka_assignment_lost": (c_int, (_P,)),
+    "rd_kafka_assign": (c_int, (_P, POINTER(TopicPartitionList))),
+    "rd_kafka_incremental_assign": (_P, (_P, POINTER(TopicPartitionList))),
+    "rd_kafka_incremental_unassign": (_P, (_P, POINTER(TopicPartitionList))),
+    "rd_kafka_pause_partitions": (c_int, (_P, POINTER(TopicPartitionList))),
+    "rd_kafka_resume_partitions": (c_int, (_P, POINTER(TopicPartitionList))),
+    "rd_kafka_commit_queue": (
+        c_int,
+        (_P, POINTER(TopicPartitionList), _P, PARTITIONS_CALLBACK, _P),
+    ),
+    "rd_kafka_committed": (c_int, (_P, POINTER(TopicPartitionList), c_int)),
+    "rd_kafka_get_watermark_offsets": (
+        c_int,
+        (_P, c_char_p, c_int32, POINTER(c_int64), POINTER(c_int64)),
+    ),
+    "rd_kafka_query_watermark_offsets": (
+        c_int,
+        (_P, c_char_p, c_int32, POINTER(c_int64), POINTER(c_int64), c_int),
+    ),
+    "rd_kafka_metadata": (c_int, (_P, c_int, _P, POINTER(POINTER(Metadata)), c_int)),
+    "rd_kafka_metadata_destroy": (None, (POINTER(Metadata),)),
+    "rd_kafka_consumer_group_metadata": (_P, (_P,)),
+    "rd_kafka_consumer_group_metadata_write": (_P, (_P, POINTER(_P), POINTER(c_size_t))),
+    "rd_kafka_mem_free": (None, (_P, _P)),
+    "rd_kafka_consumer_close": (c_int, (_P,)),
 }
 
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from learners.events import Floats, Ints
 from learners.kernels.compiling import compiled, inlined
+from learners.slices import Slices
 from learners.tokens import Tokens
-from producers.slices import Slices
 
 Bytes = NDArray[np.uint8]
 

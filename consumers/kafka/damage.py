@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError
 
 from consumers.errors import DataPolicyError, EpochLostError
+from consumers.kafka.messages import Failure
 from metrics.facts import RollbackReason
 
 # What came to harm on its way is whole the next time; what lies damaged on a disk is not.
@@ -27,15 +28,15 @@ class Damage:
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
-        self._reads: Counter[tuple[int | None, int | None]] = Counter()
+        self._reads: Counter[tuple[int, int]] = Counter()
 
-    def sort_out(self, errors: Sequence[Message], reached: Collection[int | None]) -> list[Message]:
-        """Look for damaged batches, and give the other errors.
+    def sort_out(self, failures: Sequence[Failure], reached: Collection[int]) -> list[Failure]:
+        """Look for damaged batches, and give the other failures.
 
         Parameters
         ----------
-        errors : sequence of Message
-            Messages that are errors.
+        failures : sequence of Failure
+            Messages that are none.
         reached : collection of int
             Partitions that the same read brought records of: those come first, and what stands
             behind them is told again.
@@ -48,20 +49,18 @@ class Damage:
             If it could not be read a few times.
         """
         others = []
-        for message in errors:
-            error, partition = message.error(), message.partition()
-            if error is None or error.code() not in _DAMAGED:
-                others.append(message)
-            elif partition not in reached:
-                raise self._end_of(error, partition, message.offset())
+        for failure in failures:
+            if failure.error.code() not in _DAMAGED:
+                others.append(failure)
+            elif failure.partition not in reached:
+                raise self._end_of(failure)
         return others
 
-    def _end_of(
-        self, error: KafkaError, partition: int | None, offset: int | None
-    ) -> EpochLostError | DataPolicyError:
-        self._reads[partition, offset] += 1
-        told = f"{self._where(partition, offset)}: {error.str()}"
-        if self._reads[partition, offset] < MOST_READS:
+    def _end_of(self, failure: Failure) -> EpochLostError | DataPolicyError:
+        place = failure.partition, failure.offset
+        self._reads[place] += 1
+        told = f"{self._where(*place)}: {failure.error.str()}"
+        if self._reads[place] < MOST_READS:
             return EpochLostError(RollbackReason.GAP, f"{told}; reading it anew")
         return DataPolicyError(
             f"{told}, {MOST_READS} times; bring back a replica that is whole, or leave the batch "
@@ -69,6 +68,6 @@ class Damage:
             "learning.on_reset = 'follow_kafka'"
         )
 
-    def _where(self, partition: int | None, offset: int | None) -> str:
-        at = f", offset {offset}" if offset is not None and offset >= 0 else ""
+    def _where(self, partition: int, offset: int) -> str:
+        at = f", offset {offset}" if offset >= 0 else ""
         return f"input.topic = {self._topic!r}: partition {partition}{at}"

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.errors import FencedError, KafkaUnreachableError
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.failures import Complaints, ending, making_a_client
 from consumers.kafka.positions import TIMEOUT_S, committed_of
 from consumers.kafka.source import Committed
@@ -71,9 +72,8 @@ class GroupOffsets:
         self._partitions = partitions
         self._topic_id = topic_id
         self._complaints = Complaints(topic)
-        options: dict[str, Any] = {**config, "error_cb": self._complaints}
         with making_a_client():
-            self._consumer = Consumer(options, logger=_log)
+            self._consumer = Consumer(config, self._complaints, _log)
 
     def topic_id(self) -> str | None:
         """Give the broker's id of the topic; None where it cannot tell."""
@@ -102,10 +102,9 @@ class GroupOffsets:
         """
         place = TopicPartition(self._topic, partition)
         try:
-            low, high = self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
+            return self._consumer.get_watermark_offsets(place, TIMEOUT_S)
         except KafkaException as error:
             raise self._unanswered(error) from None
-        return int(low), int(high)
 
     def commit(self, next_offsets: Mapping[int, int], metadata: str) -> None:
         """Commit for a group without members, each offset with the same string, in one request.
@@ -122,7 +121,7 @@ class GroupOffsets:
             for partition, offset in sorted(next_offsets.items())
         ]
         try:
-            done = self._consumer.commit(offsets=places, asynchronous=False)
+            done = self._consumer.commit(places)
         except KafkaException as error:
             if error.args[0].code() in _NOT_EMPTY:
                 raise FencedError(
@@ -130,7 +129,7 @@ class GroupOffsets:
                     f"changed; {_STOP_THEM}"
                 ) from None
             raise self._unanswered(error) from None
-        for place in done or ():
+        for place in done:
             if place.error is not None:
                 raise KafkaUnreachableError(
                     f"committed offset of partition {place.partition}: {place.error.str()}; "

@@ -1,25 +1,24 @@
-"""A source that reads a Kafka topic by confluent-kafka."""
+"""A source that reads a Kafka topic."""
 
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from operator import itemgetter
 from typing import Any
 
-import numpy as np
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import TopicPartition
 
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka.config import max_poll_s
+from consumers.kafka.consumer import Consumer, MissingTopicError
 from consumers.kafka.damage import Damage
 from consumers.kafka.failures import LATER, SLOW, Complaints, making_a_client
-from consumers.kafka.headers import headers_of
 from consumers.kafka.lags import Lags
+from consumers.kafka.messages import Messages
 from consumers.kafka.ownership import Ownership
 from consumers.kafka.positions import committed_of
 from consumers.kafka.requests import TIMEOUT_S, Requests
 from consumers.kafka.source import Change, Committed, only
-from learners.events import Headers, Records
+from learners.events import Records
 from metrics.facts import RollbackReason
 
 _log = logging.getLogger("streamfit.source")
@@ -64,7 +63,7 @@ class KafkaSource:
         self._max_poll_s = max_poll_s(self._config)
 
     def _new_client(self) -> Consumer:
-        return Consumer({**self._config, "error_cb": self._complaints}, logger=_log)
+        return Consumer(self._config, self._complaints, _log)
 
     def _take(self, consumer: Consumer) -> None:
         self._consumer = consumer
@@ -96,20 +95,15 @@ class KafkaSource:
         if self._requests.is_busy:
             self._requests.wait(timeout_s)
             return None
-        # A callback that raised has destroyed what was fetched: going back reads it again.
+        # A callback that raised has dropped what was fetched: going back reads it again.
         with self._requests.translated():
-            first = self._consumer.poll(timeout_s)
-            if first is None:
-                return None
-            messages = [first]
-            if self._max_batch > 1:
-                messages += self._consumer.consume(self._max_batch - 1, 0)
-        if any(map(Message.error, messages)):
-            others = [message for message in messages if message.error() is not None]
-            messages = [message for message in messages if message.error() is None]
-            others = self._damage.sort_out(others, set(map(Message.partition, messages)))
+            messages = self._consumer.read(self._max_batch, timeout_s)
+        if messages is None:
+            return None
+        if messages.failures:
+            others = self._damage.sort_out(messages.failures, set(messages.partitions.tolist()))
             self._lags.take_note(others, self._complaints)
-        return records_of(self._topic, messages) if messages else None
+        return records_of(self._topic, messages) if len(messages) else None
 
     def changes(self) -> list[Change]:
         """Give the changes of ownership since the last call."""
@@ -121,16 +115,16 @@ class KafkaSource:
 
     def partitions(self) -> frozenset[int]:
         """All partitions of the topic."""
-        metadata = self._requests.ask(
-            lambda: self._consumer.list_topics(self._topic, timeout=TIMEOUT_S)
-        )
-        topic = metadata.topics[self._topic]
-        if topic.error is not None or not topic.partitions:
-            why = topic.error.str() if topic.error else "no partitions"
+        try:
+            found = self._requests.ask(lambda: self._consumer.partitions(self._topic, TIMEOUT_S))
+            why = "no partitions"
+        except MissingTopicError as error:
+            found, why = frozenset(), error.args[0].str()
+        if not found:
             raise KafkaUnreachableError(
                 f"input.topic = {self._topic!r}: {why}; create the topic, or name another"
             )
-        return frozenset(topic.partitions)
+        return found
 
     def committed(self) -> dict[int, Committed]:
         """Ask what the group has committed for every owned partition."""
@@ -143,10 +137,7 @@ class KafkaSource:
     def bounds(self, partition: int) -> tuple[int, int]:
         """Give the first offset that is still there, and the one after the last."""
         place = TopicPartition(self._topic, partition)
-        low, high = self._requests.ask(
-            lambda: self._consumer.get_watermark_offsets(place, timeout=TIMEOUT_S)
-        )
-        return int(low), int(high)
+        return self._requests.ask(lambda: self._consumer.get_watermark_offsets(place, TIMEOUT_S))
 
     def assign(self, next_offsets: Mapping[int, int]) -> None:
         """Read these partitions from these offsets, and no others."""
@@ -167,7 +158,7 @@ class KafkaSource:
         if not offsets:
             raise EpochLostError(RollbackReason.LOST, "none of the partitions is owned any more")
         try:
-            self._requests.commit(offsets, in_callback=self._ownership.is_revoking)
+            self._requests.commit(offsets)
         except FencedError as error:
             # A client that was not polled in time leaves the group and joins anew by itself: then
             # a static member is fenced by its own successor.
@@ -200,26 +191,14 @@ def _owned_places(
     ]
 
 
-def records_of(topic: str, messages: list[Message]) -> Records:
-    """Put polled messages into columns; none of them may be an error."""
-    count = len(messages)
-
-    unreadable: set[int] = set()
-
-    def headers(row: int) -> Headers | None:
-        found = None if row in unreadable else headers_of(messages[row])
-        if found is None:
-            unreadable.add(row)
-        return found
-
-    # Unbound methods under map: a third faster than a loop, and this is done for every event.
-    times = map(itemgetter(1), map(Message.timestamp, messages))
+def records_of(topic: str, messages: Messages) -> Records:
+    """Give messages as records."""
     return Records(
         topic=topic,
-        values=list(map(Message.value, messages)),
-        keys=list(map(Message.key, messages)),
-        partitions=np.fromiter(map(Message.partition, messages), np.int64, count),
-        offsets=np.fromiter(map(Message.offset, messages), np.int64, count),
-        time_ms=np.fromiter(times, np.int64, count),
-        headers=headers,
+        values=messages.values,
+        keys=messages.keys,
+        partitions=messages.partitions,
+        offsets=messages.offsets,
+        time_ms=messages.time_ms,
+        headers=messages.headers,
     )

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.failures import Complaints
+from consumers.kafka.messages import Failure
 
 
 class Lags:
@@ -23,14 +25,13 @@ class Lags:
         self._topic = topic
         self._ends: dict[int, int] = {}
 
-    def take_note(self, errors: Sequence[Message], complaints: Complaints) -> None:
+    def take_note(self, failures: Sequence[Failure], complaints: Complaints) -> None:
         """Sort messages that are none: ends of partitions from what there is to complain of."""
-        for message in errors:
-            error, partition, offset = message.error(), message.partition(), message.offset()
-            if error is None or error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 public
-                complaints.check(error)
-            elif partition is not None and offset is not None:
-                self._ends[partition] = offset
+        for failure in failures:
+            if failure.error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 public
+                self._ends[failure.partition] = failure.offset
+            else:
+                complaints.check(failure.error)
 
     def forget(self) -> None:
         """Forget them: other places are read from now on."""

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
+from consumers.kafka.consumer import Consumer, Place
 from consumers.kafka.source import Change
 from metrics.events import ASSIGN_REFUSED, UNASSIGN_REFUSED
 from metrics.facts import RebalanceEvent
@@ -15,8 +16,8 @@ _log = logging.getLogger("streamfit.ownership")
 class Ownership:
     """Follows the group's assignment of one topic, and reads only what it is told to read.
 
-    The callbacks run inside poll and consume. One that raised would destroy records already
-    fetched while the position has moved: they set flags, and catch everything else.
+    The callbacks run inside a read. One that raised would drop records already fetched while the
+    position has moved: they set flags, and catch everything else.
 
     Parameters
     ----------
@@ -29,14 +30,11 @@ class Ownership:
     ----------
     owned, reading : set of int
         Partitions that are owned, and those of them that are read.
-    is_revoking : bool
-        Whether the group waits inside a callback for what is to be given up.
     """
 
     def __init__(self, consumer: Consumer, topic: str) -> None:
         self.owned: set[int] = set()
         self.reading: set[int] = set()
-        self.is_revoking = False
         self._consumer = consumer
         self._topic = topic
         self._changes: list[Change] = []
@@ -75,7 +73,7 @@ class Ownership:
         (self._consumer.pause if on else self._consumer.resume)(places)
         self._held = on
 
-    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+    def _assigned(self, consumer: Consumer, places: list[Place]) -> None:
         # An empty list: accept ownership, but read nothing before the model is restored.
         # Without this call the client would start reading on its own.
         try:
@@ -91,16 +89,14 @@ class Ownership:
         if partitions or not self.owned:
             self._changes.append(Change(RebalanceEvent.ASSIGNED, partitions))
 
-    def _revoked(self, _: Consumer, places: list[TopicPartition]) -> None:
-        self.is_revoking = True
+    def _revoked(self, _: Consumer, places: list[Place]) -> None:
         self._on_revoke(frozenset(place.partition for place in places))
-        self.is_revoking = False
         self._give_up(RebalanceEvent.REVOKED, places)
 
-    def _lost(self, _: Consumer, places: list[TopicPartition]) -> None:
+    def _lost(self, _: Consumer, places: list[Place]) -> None:
         self._give_up(RebalanceEvent.LOST, places)
 
-    def _give_up(self, event: RebalanceEvent, places: list[TopicPartition]) -> None:
+    def _give_up(self, event: RebalanceEvent, places: list[Place]) -> None:
         partitions = tuple(sorted(place.partition for place in places))
         self._stop_reading(self.reading & set(partitions), told=True)
         self.owned.difference_update(partitions)
@@ -108,8 +104,7 @@ class Ownership:
 
     def _stop_reading(self, partitions: set[int], *, told: bool = False) -> None:
         places = [TopicPartition(self._topic, partition) for partition in partitions]
-        # An answer to the group is due even if nothing is read: else the binding gives one, takes
-        # away what was never read, and poll ends with a SystemError.
+        # An answer to the group is due even if nothing is read.
         if not places and not told:
             return
         try:

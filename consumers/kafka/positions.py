@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.source import Committed
 
 TIMEOUT_S = 10.0
@@ -18,19 +19,11 @@ def committed_of(consumer: Consumer, topic: str, partitions: Iterable[int]) -> d
         If the broker does not answer, or refuses a partition.
     """
     places = [TopicPartition(topic, partition) for partition in sorted(partitions)]
-    found = consumer.committed(places, timeout=TIMEOUT_S)
+    found = consumer.committed(places, TIMEOUT_S)
     for place in found:
         if place.error is not None:
             raise KafkaException(place.error)
     return {
-        place.partition: Committed(place.offset if place.offset >= 0 else None, _metadata_of(place))
+        place.partition: Committed(place.offset if place.offset >= 0 else None, place.metadata)
         for place in found
     }
-
-
-def _metadata_of(place: TopicPartition) -> str:
-    """Give the string of an offset; empty, which is no pointer either, where it is not UTF-8."""
-    try:
-        return place.metadata or ""
-    except UnicodeDecodeError:  # somebody else committed it
-        return ""

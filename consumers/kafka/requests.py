@@ -5,12 +5,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from consumers.errors import EpochLostError, UnansweredError
 from consumers.kafka.background import Background
+from consumers.kafka.consumer import Consumer, Place
 from consumers.kafka.failures import Complaints, passes
 from metrics.events import LEAVE_FAILED
 from metrics.facts import RollbackReason
@@ -40,13 +41,13 @@ class Requests:
     def __init__(self, consumer: Consumer, complaints: Complaints) -> None:
         self._consumer = consumer
         self._complaints = complaints
-        self._background = Background("commit")
-        self._commit_asked: Future[Any] | None = None
+        self._committing, self._closing = Background("commit"), Background("close")
+        self._commit_asked: Future[list[Place]] | None = None
         self._asked_s = 0.0
 
     @property
     def is_busy(self) -> bool:
-        """Whether a commit is still not answered: every other call of the client would hang."""
+        """Whether a commit is still not answered: it might arrive behind what is asked now."""
         return self._commit_asked is not None and not self._commit_asked.done()
 
     def wait(self, timeout_s: float) -> None:
@@ -75,16 +76,8 @@ class Requests:
                     raise self._complaints.lost(error) from None
                 time.sleep(_RETRY_S)
 
-    def commit(self, offsets: list[TopicPartition], *, in_callback: bool) -> None:
+    def commit(self, offsets: list[TopicPartition]) -> None:
         """Commit offsets, and wait until it is done.
-
-        Parameters
-        ----------
-        offsets : list of TopicPartition
-            What to commit.
-        in_callback : bool
-            Whether a callback of the client is under way: until it returns, the client answers no
-            other thread than the one that it runs in.
 
         Raises
         ------
@@ -92,22 +85,19 @@ class Requests:
             If it is refused, or not answered in time. Until it is, nothing else can be asked, so
             that a commit which arrives late is seen before anything is restored.
         """
-        for place in self.ask(lambda: self._commit(offsets, in_callback=in_callback)):
+        for place in self.ask(lambda: self._commit(offsets)):
             self._complaints.check(place.error)
             if place.error is not None:
                 text = f"commit refused: {place.error.str()}"
                 raise EpochLostError(RollbackReason.COMMIT, text)
 
-    def _commit(self, offsets: list[TopicPartition], *, in_callback: bool) -> list[TopicPartition]:
-        commit = self._consumer.commit
-        if in_callback:
-            return list(commit(offsets=offsets, asynchronous=False) or [])
+    def _commit(self, offsets: list[TopicPartition]) -> list[Place]:
         # While a broker hangs, the client's own call does, too, for minutes.
-        asked = self._background.submit(lambda: commit(offsets=offsets, asynchronous=False))
+        asked = self._committing.submit(lambda: self._consumer.commit(offsets))
         self._commit_asked, self._asked_s = asked, time.monotonic()
         if wait([asked], TIMEOUT_S).not_done:
             raise self._unanswered()
-        return list(asked.result() or [])
+        return asked.result()
 
     def _unanswered(self) -> EpochLostError:
         for_s = time.monotonic() - self._asked_s
@@ -122,15 +112,12 @@ class Requests:
         left = leaving.submit(self._unsubscribe)
         leaving.close()
         deadline = time.monotonic() + LEAVE_TIMEOUT_S
-        # The client takes one call after the other: behind a commit that hangs each of them hangs.
         if left in wait([left], LEAVE_TIMEOUT_S).done:
             with _going():
                 while not is_left() and time.monotonic() < deadline:
                     self._consumer.poll(_RETRY_S)
-        # The close of a client after a fatal error may hang for good, and must not overtake a
-        # commit that hangs.
-        self._background.submit(self._consumer.close)
-        self._background.close()
+        # The close of a client after a fatal error may hang for good.
+        self._close()
 
     def _unsubscribe(self) -> None:
         with contextlib.suppress(KafkaException):  # a client that has failed for good
@@ -139,11 +126,25 @@ class Requests:
 
     def close(self) -> None:
         """Close the client; one that hangs, as after a fatal error, is left behind."""
-        closed = self._background.submit(self._consumer.close)
-        self._background.close()
+        closed = self._close()
         if closed in wait([closed], CLOSE_TIMEOUT_S).done:
             with _going():
                 closed.result()
+
+    def _close(self) -> Future[None]:
+        asked = self._commit_asked
+
+        def close() -> None:
+            if asked is not None:  # a client must not be closed while it is in a call
+                wait([asked])
+            try:
+                self._consumer.close()  # may commit a last time, as the group takes what is owned
+            finally:
+                self._committing.close()
+
+        closed = self._closing.submit(close)
+        self._closing.close()
+        return closed
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ def test_row_24_an_offset_of_a_partition_of_another_member_is_not_committed(
         assert [place.offset for place in other.committed().values()] == [None]
         # Nobody else would have refused it.
         late = [TopicPartition(topic, partition, 1, "late") for partition in (0, 1)]
-        one._consumer.commit(offsets=late, asynchronous=False)
+        one._consumer.commit(late)
         assert [place.metadata for place in other.committed().values()] == ["late"]
 
 

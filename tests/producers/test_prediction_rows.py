@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from consumers.demo.embedded import EmbeddedBroker
 from learners.events import EventBatch, Headers, Predictions
+from learners.slices import Slices
 from learners.tokens import Tokens
 from producers.encoding import BY_KEY, PredictionEncoder, PredictionRecords
 from producers.outputs import Outputs
 from producers.prediction_rows import PredictionRows, _written
 from producers.sink import KafkaSink
-from producers.slices import Slices
 from tests.batches import batch_of
 
 CLASSES = ("down", "up")

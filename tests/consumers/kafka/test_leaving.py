@@ -4,10 +4,11 @@ import threading
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from consumers.errors import EpochLostError, UnansweredError
 from consumers.kafka import requests
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.failures import Complaints
 from consumers.kafka.requests import Requests
 
@@ -22,7 +23,7 @@ class HangingConsumer:
         self.calls: list[str] = []
         self._busy = threading.Lock()
 
-    def commit(self, **_: Any) -> list[TopicPartition]:
+    def commit(self, _: Any) -> list[TopicPartition]:
         with self._busy:
             self.answered.wait(DEADLINE_S)
             self.calls.append("commit")
@@ -46,7 +47,7 @@ def test_a_client_that_hangs_in_a_commit_is_left_behind_and_closed_once_it_is_ba
     consumer = HangingConsumer()
     asking = Requests(cast("Consumer", consumer), Complaints("topic"))
     with pytest.raises(EpochLostError, match="a commit is not answered"):
-        asking.commit([TopicPartition("topic", 0, 1)], in_callback=False)
+        asking.commit([TopicPartition("topic", 0, 1)])
     assert asking.is_busy
     with pytest.raises(EpochLostError, match="a commit is not answered"):
         asking.ask(lambda: pytest.fail("the client would hang"))

@@ -1,18 +1,22 @@
 """Records that a broker holds and no client would have sent, read from the embedded broker."""
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import KafkaError
 
 from consumers.checkpoints.pointer import from_metadata
 from consumers.demo.embedded import EmbeddedBroker
 from consumers.errors import DataPolicyError, EpochLostError
 from consumers.kafka.config import EMBEDDED, consumer_config
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.damage import MOST_READS, Damage
+from consumers.kafka.failures import Complaints
 from consumers.kafka.kafka_source import KafkaSource
+from consumers.kafka.messages import Failure
 from consumers.kafka.positions import committed_of
 from learners.events import Records
 from learners.rejections import Reason, Rejection, Stage
@@ -102,7 +106,7 @@ def test_a_damaged_batch_is_read_anew_a_few_times_and_then_ends_the_run(
 
 def test_records_that_came_before_a_damaged_batch_are_given_first() -> None:
     error = KafkaError(KafkaError._BAD_MSG)
-    harmed = [Message(topic=TOPIC, partition=1, offset=5, error=error)]
+    harmed = [Failure(error, partition=1, offset=5)]
     damage = Damage(TOPIC)
     for _ in range(2 * MOST_READS):
         assert damage.sort_out(harmed, reached={0, 1}) == []
@@ -117,7 +121,8 @@ def test_checksums_are_looked_at_unless_the_settings_say_otherwise() -> None:
 
 def test_a_committed_string_that_is_not_utf_8_is_no_pointer(broker: EmbeddedBroker) -> None:
     commit(broker.bootstrap_servers, "group", TOPIC, 7, b"\xff\xfe")
-    consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "group"})
+    options = {"bootstrap.servers": broker.bootstrap_servers, "group.id": "group"}
+    consumer = Consumer(options, Complaints(TOPIC), logging.getLogger())
     with closing(consumer):
         found = committed_of(consumer, TOPIC, [0])
     assert found[0].offset == 7
