@@ -161,6 +161,7 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "rd_kafka_err2str": (c_char_p, (c_int,)),
     "rd_kafka_queue_get_main": (_P, (_P,)),
     "rd_kafka_queue_destroy": (None, (_P,)),
+    "rd_kafka_queue_yield": (None, (_P,)),
     "rd_kafka_queue_poll": (_P, (_P, c_int)),
     "rd_kafka_event_type": (c_int, (_P,)),
     "rd_kafka_event_log": (

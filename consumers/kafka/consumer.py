@@ -99,6 +99,7 @@ class Consumer(Handle):
         self._queue = self._keep_queue(self._library.rd_kafka_queue_get_consumer(self._open))
         self._room = np.empty(_FIRST_BATCH, np.int64)
         self._raised: BaseException | None = None
+        self._is_closing = False
 
     def subscribe(
         self,
@@ -250,6 +251,7 @@ class Consumer(Handle):
         """
         if not self._end.alive:
             return
+        self._is_closing = True
         try:
             self._raise_for(self._library.rd_kafka_consumer_close(self._handle))
             self._raise_again()
@@ -292,6 +294,10 @@ class Consumer(Handle):
             with suppress(KafkaException):  # it may have answered, and the group waits for it
                 answer([])
             raise
+        finally:
+            if not self._is_closing:  # that waits for more than this callback
+                # What has come or gone is to be looked at now, and not once a record comes.
+                self._library.rd_kafka_queue_yield(self._queue)
 
     def _keep(self, callback: Callable[[], None]) -> None:
         """Run a callback; what it raises would be printed, and forgotten."""

@@ -163,6 +163,13 @@ def _int32(address: int) -> int:
     return signed(np.int32(word_at(address) & _INT32))  # type: ignore[no-any-return]  # compiled
 
 
+def warm_up() -> None:
+    """Compile what is used at the first read."""
+    nothing = np.empty(0, np.int64)
+    take(nothing, 0)
+    _let_go(nothing)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A message that is none.

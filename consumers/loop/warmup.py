@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from consumers.kafka import messages
 from consumers.loop.learning import Learning
 from consumers.loop.step import Step
 from learners.events import EventBatch, Features
@@ -17,6 +18,8 @@ from producers.encoding import PredictionEncoder
 def warm_up(learning: Learning, n_features: int, *, sparse: bool = False) -> None:
     """Let a model that is thrown away learn made-up events, score them and write predictions.
 
+    What takes records from librdkafka is compiled, too.
+
     Parameters
     ----------
     learning : Learning
@@ -26,6 +29,7 @@ def warm_up(learning: Learning, n_features: int, *, sparse: bool = False) -> Non
     sparse : bool
         Whether that matrix is in CSR.
     """
+    messages.warm_up()
     step = Step(learning.learner, learning.scores, learning.drift)
     encoder = PredictionEncoder(None, 1)
     kind = np.int64 if learning.learner.task is Task.CLASSIFICATION else np.float64

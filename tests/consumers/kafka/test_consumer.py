@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from consumers.demo.embedded import EmbeddedBroker
 from consumers.kafka.config import EMBEDDED, consumer_config
 from consumers.kafka.consumer import Consumer, MissingTopicError, Place
-from consumers.kafka.messages import Messages
+from consumers.kafka.messages import Messages, take, warm_up
 from learners.events import Headers
 from learners.slices import Slices
 
@@ -295,6 +295,18 @@ def test_nothing_but_a_close_can_be_asked_of_a_closed_one(consumer: Consumer) ->
             request()
 
 
+def test_a_read_ends_once_partitions_have_come(consumer: Consumer) -> None:
+    owned: list[int] = []
+
+    def take(one: Consumer, places: list[Place]) -> None:
+        owned.extend(place.partition for place in places)
+        one.incremental_assign([])
+
+    consumer.subscribe([TOPIC], take, take, take)
+    assert consumer.read(1, 1_000.0) is None  # longer than a test may last
+    assert owned == [0, 1]
+
+
 LEFT_BEHIND = """
     import gc, logging, time
     from confluent_kafka import TopicPartition
@@ -356,7 +368,10 @@ def test_columns_are_of_the_types_that_kernels_are_compiled_for(
 ) -> None:
     fill(broker, [(b"k", b"v", [])] * 4)
     consumer.assign(PLACES)
+    warm_up()
     (messages, *_) = read(consumer, 4)
+    compiled: Any = take
+    assert len(compiled.signatures) == 1  # nothing is compiled for the first read
     for column in (messages.partitions, messages.offsets, messages.time_ms):
         assert column.dtype == np.int64
         assert column.flags.c_contiguous
