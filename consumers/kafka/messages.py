@@ -4,6 +4,7 @@ Messages are given back to librdkafka at once; what is kept of them is copied.
 """
 
 import ctypes
+import sys
 from collections.abc import Sequence
 from ctypes import byref, c_char_p, c_size_t, c_void_p
 from dataclasses import dataclass
@@ -216,7 +217,8 @@ class _Heads:
         return found
 
     def __del__(self) -> None:
-        _let_go(self._addresses)
+        if not sys.is_finalizing():  # then nothing compiled can be called any more
+            _let_go(self._addresses)
 
 
 def _none(_: int) -> Headers:

@@ -43,6 +43,10 @@ def play(ground: Ground, rounds: int, names: Sequence[str], say: Say) -> dict[st
     outcomes: dict[str, list[Outcome]] = {c.name: [] for c in able}
     ladder: dict[str, list[dict[str, float]]] = {name: [] for name in NAMES}
     rates: list[dict[str, float]] = []
+    for contestant in able:
+        if contestant.script is None:  # quick ones, that a cold broker holds up the most
+            say(f"to warm the broker up: {contestant.name}")
+            _try(ground, contestant, None, say)
     for number in range(1, rounds + 1):
         rates.append({})
         for stage in NAMES:

@@ -23,7 +23,8 @@ against a recomputation in the order in which the contestant says it has learned
 A rate is events per second from the first prediction's append to the last one's, by the broker's
 clock: start-up is left out, and the same is measured of everyone. The stages are timed by
 themselves. CPU seconds are those of the contestant within that time; memory is the most that was
-resident.
+resident. Before the first round each of ours works the topic off once, uncounted: a broker that has
+just started is slow, and the quickest would feel it the most.
 """
 _NOT_EQUAL = """## What is not equal
 
