@@ -104,11 +104,9 @@ def take(messages: Ints, count: int) -> Taken:
     keyless = np.empty(good, np.bool_)
     heads = np.zeros(good, np.int64)
     failed = np.empty(count - good, np.int64)
-    kind = np.empty(1, np.int32)
     to_value: int = signed(values.ctypes.data)
     to_key: int = signed(keys.ctypes.data)
     to_head: int = signed(heads.ctypes.data)
-    to_kind: int = signed(kind.ctypes.data)
     value_end, key_end, row, n_failed = 0, 0, 0, 0
     for i in range(count):
         message = messages[i]
@@ -118,7 +116,9 @@ def take(messages: Ints, count: int) -> Taken:
             continue
         partitions[row] = _int32(message + _PARTITION)
         offsets[row] = signed(word_at(message + _OFFSET))
-        time_ms[row] = _timestamp(message, to_kind)
+        # Of what kind it is stands where the headers' address comes to stand: an array that is only
+        # written to by its address would be freed before.
+        time_ms[row] = _timestamp(message, to_head + 8 * row)
         payload, size = signed(word_at(message + _PAYLOAD)), signed(word_at(message + _LEN))
         tombstones[row] = payload == 0
         if payload != 0:

@@ -106,18 +106,21 @@ KINDS: dict[str, list[Given]] = {
     ],
     "tombstones": [(b"k", None, []) for _ in range(10)],
     "empty": [(b"", b"", []) for _ in range(10)],
-    "headers": [(b"k", b"v", HEADERS[: i % 5]) for i in range(20)],
+    "headers": [(b"k", b"v", HEADERS[: 1 + i % 4]) for i in range(200)],
+    "some with headers": [(b"k", b"v", HEADERS[: i % 5]) for i in range(200)],
+    "headers of every size": [(b"k", b"v", [("h" * (i % 5), b"h" * i)]) for i in range(300)],
     "large": [(b"k" * 100_000, b"v" * 400_000, [("h", b"h" * 100_000)])],
 }
 
 
+@pytest.mark.parametrize("most", [3, 2_000])
 @pytest.mark.parametrize("records", KINDS.values(), ids=KINDS)
 def test_what_it_reads_is_what_confluent_kafka_reads(
-    broker: EmbeddedBroker, consumer: Consumer, records: list[Given]
+    broker: EmbeddedBroker, consumer: Consumer, records: list[Given], most: int
 ) -> None:
     fill(broker, records)
     consumer.assign(PLACES)
-    found = read(consumer, len(records), most=2_000)
+    found = read(consumer, len(records), most)
     rows = [row for messages in found for row in rows_of(messages)]
     assert sorted(rows, key=lambda row: row[:2]) == sorted(
         as_others_read(broker, len(records)), key=lambda row: row[:2]
