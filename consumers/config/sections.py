@@ -130,8 +130,10 @@ class LearningSection(Section):
     """Labelled events between two updates of the model. 1 is exact; more is faster on the general
     path, and less right.
     """
-    max_batch: Annotated[Int, Field(ge=1, le=100_000)] = 2048
-    """Most records of one read. It changes no result, only speed and memory."""
+    max_batch: Annotated[Int, Field(ge=1, le=100_000)] = 8192
+    """Most records of one read; fewer where they would take more than a quarter of a second. It
+    changes no result, only speed and memory.
+    """
     max_abs: Annotated[Float, Field(gt=0, le=1e300)] = 1e15
     """Features larger than this, either sign, make a record a dead letter."""
     max_weight: Annotated[Float, Field(gt=0, le=1e300)] = 1e12

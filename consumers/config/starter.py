@@ -49,7 +49,7 @@ penalty = "none"
 [learning]
 # stride = 1                          # labelled events between two updates; 1 = row by row, exact
 # scope = "global"                    # one model; or "partition": one for each partition
-# max_batch = 2048                    # records of one read; changes no result
+# max_batch = 8192                    # most records of one read; changes no result
 # max_abs = 1e15                      # larger features are dead letters
 # max_weight = 1e12                   # an event that drives a weight beyond is a dead letter
 # on_unknown_label = "dead_letter"    # or "unlabelled": predict it, do not learn it

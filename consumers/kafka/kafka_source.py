@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import TopicPartition
 
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
+from consumers.kafka.batch_size import BatchSize
 from consumers.kafka.config import max_poll_s
 from consumers.kafka.consumer import Consumer, MissingTopicError
 from consumers.kafka.damage import Damage
@@ -34,7 +35,7 @@ class KafkaSource:
     topic : str
         The input topic.
     max_batch : int
-        Most records that one read gives.
+        Most records that one read gives; fewer where they take long.
     topic_id : callable
         Asks for the broker's id of the topic.
 
@@ -53,7 +54,7 @@ class KafkaSource:
     ) -> None:
         self._config = dict(config)
         self._topic = topic
-        self._max_batch = max_batch
+        self._batch_size = BatchSize(max_batch)
         self.topic_id = topic_id
         self._complaints = Complaints(topic)
         self._damage = Damage(topic)
@@ -97,9 +98,10 @@ class KafkaSource:
             return None
         # A callback that raised has dropped what was fetched: going back reads it again.
         with self._requests.translated():
-            messages = self._consumer.read(self._max_batch, timeout_s)
+            messages = self._consumer.read(self._batch_size.next(), timeout_s)
         if messages is None:
             return None
+        self._batch_size.given(len(messages))
         if messages.failures:
             others = self._damage.sort_out(messages.failures, set(messages.partitions.tolist()))
             self._lags.take_note(others, self._complaints)

@@ -100,20 +100,15 @@ def test_row_42_an_event_that_would_spoil_the_model_is_left_out_as_if_it_had_nev
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_row_44_a_read_that_takes_too_long_names_the_knob_and_with_it_turned_it_goes_on(
+def test_row_44_a_slow_model_reads_less_at_a_time_and_keeps_its_place(
     nest: Nest, kafka: Kafka, tmp_path: Path
 ) -> None:
     model = 'model.steps=[{use="MLPClassifier",hidden_layer_sizes=[800,800]}]'  # 30 ms an event
     words = (SHORT_SESSION, "kafka.librdkafka.max.poll.interval.ms=6000", model)
     tried = trial(nest, kafka, tmp_path, *words)
-    tried.give(350)
+    tried.give(350)  # together they take longer than that
     with tried.running() as life:
-        life.until(lambda: "make learning.max_batch smaller" in life.told(), 200)
-        assert "max.poll.interval.ms in [kafka.librdkafka] larger" in life.told()
-        life.kill()
-    assert tried.committed() == 0
-    with tried.running("learning.max_batch=10") as life:
-        life.until(lambda: tried.committed() > 20)
+        life.until(lambda: tried.committed() == len(tried.given), 200)
         assert life.total("rollbacks_total") == 0
 
 
