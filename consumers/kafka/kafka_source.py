@@ -10,13 +10,14 @@ from confluent_kafka import TopicPartition
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka.batch_size import BatchSize
 from consumers.kafka.config import max_poll_s
-from consumers.kafka.consumer import Consumer, MissingTopicError
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.damage import Damage
 from consumers.kafka.failures import LATER, SLOW, Complaints, making_a_client
 from consumers.kafka.lags import Lags
 from consumers.kafka.messages import Messages
 from consumers.kafka.ownership import Ownership
 from consumers.kafka.positions import committed_of
+from consumers.kafka.queries import MissingTopicError
 from consumers.kafka.requests import TIMEOUT_S, Requests
 from consumers.kafka.source import Change, Committed, only
 from learners.events import Records

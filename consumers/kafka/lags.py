@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 from confluent_kafka import KafkaError, TopicPartition
 
-from consumers.kafka.consumer import Consumer
 from consumers.kafka.failures import Complaints
 from consumers.kafka.messages import Failure
+from consumers.kafka.queries import Queries
 
 
 class Lags:
@@ -14,13 +14,13 @@ class Lags:
 
     Parameters
     ----------
-    consumer : Consumer
+    consumer : Queries
         Who reads.
     topic : str
         What it reads.
     """
 
-    def __init__(self, consumer: Consumer, topic: str) -> None:
+    def __init__(self, consumer: Queries, topic: str) -> None:
         self._consumer = consumer
         self._topic = topic
         self._ends: dict[int, int] = {}

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from consumers.kafka.consumer import Consumer, Place
+from consumers.kafka.consumer import Consumer
+from consumers.kafka.queries import Place
 from consumers.kafka.source import Change
 from metrics.events import ASSIGN_REFUSED, UNASSIGN_REFUSED
 from metrics.facts import RebalanceEvent

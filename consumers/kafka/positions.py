@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 from confluent_kafka import KafkaException, TopicPartition
 
-from consumers.kafka.consumer import Consumer
+from consumers.kafka.queries import Queries
 from consumers.kafka.source import Committed
 
 TIMEOUT_S = 10.0
 
 
-def committed_of(consumer: Consumer, topic: str, partitions: Iterable[int]) -> dict[int, Committed]:
+def committed_of(consumer: Queries, topic: str, partitions: Iterable[int]) -> dict[int, Committed]:
     """Ask what a consumer's group has committed.
 
     Raises

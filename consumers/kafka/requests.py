@@ -11,8 +11,9 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from consumers.errors import EpochLostError, UnansweredError
 from consumers.kafka.background import Background
-from consumers.kafka.consumer import Consumer, Place
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.failures import Complaints, passes
+from consumers.kafka.queries import Place
 from metrics.events import LEAVE_FAILED
 from metrics.facts import RollbackReason
 

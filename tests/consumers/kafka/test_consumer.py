@@ -17,8 +17,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from consumers.demo.embedded import EmbeddedBroker
 from consumers.kafka.config import EMBEDDED, consumer_config
-from consumers.kafka.consumer import Consumer, MissingTopicError, Place
+from consumers.kafka.consumer import Consumer
 from consumers.kafka.messages import Messages, take, warm_up
+from consumers.kafka.queries import MissingTopicError, Place
 from learners.events import Headers
 from learners.slices import Slices
 
