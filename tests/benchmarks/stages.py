@@ -40,6 +40,8 @@ NAMES = (
     "+ produce, acknowledged",
 )
 _PATIENCE_S = 60.0
+# What suits it best: an object for each record fits the caches then.
+_BARE_BATCH = 512
 
 
 def stages(settings: Settings) -> tuple[dict[str, Work], Callable[[], None]]:
@@ -99,12 +101,12 @@ Read = Callable[[list[TopicPartition], int], Iterator[Any]]
 def _bare(config: dict[str, Any]) -> Read:
     """Read by confluent-kafka, as everybody does."""
 
-    def read(places: list[TopicPartition], most: int) -> Iterator[Any]:
+    def read(places: list[TopicPartition], _: int) -> Iterator[Any]:
         consumer = BareConsumer(config)
         consumer.assign(places)
         while True:
             first = consumer.poll(0.1)
-            rest = [] if first is None else [first, *consumer.consume(most - 1, 0)]
+            rest = [] if first is None else [first, *consumer.consume(_BARE_BATCH - 1, 0)]
             yield [message for message in rest if not _is_end(message)]
 
     return read
