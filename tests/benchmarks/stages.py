@@ -64,7 +64,7 @@ def stages(settings: Settings) -> tuple[dict[str, Work], Callable[[], None]]:
         lambda messages: records_of(topic, messages),
         lambda messages: decoder.decode(records_of(topic, messages)),
         lambda messages: step(decoder.decode(records_of(topic, messages)).batch),
-        lambda messages: list(predictions(messages)),
+        predictions,
         lambda messages: sink.predictions(predictions(messages)),
     )
     return dict(zip(NAMES, works, strict=True)), lambda: sink.flush(60.0)
