@@ -25,7 +25,7 @@ from consumers.kafka.config import client_config, consumer_config
 from consumers.kafka.consumer import Consumer
 from consumers.kafka.failures import Complaints, making_a_client
 from consumers.kafka.group_offsets import GroupOffsets
-from consumers.kafka.messages import Messages
+from consumers.kafka.kafka_source import records_of
 from consumers.settings import Settings
 from consumers.wiring import (
     checkpoints_of,
@@ -215,24 +215,14 @@ def _last_records(settings: Settings, partitions: int) -> Records | None:
 
 def _read(consumer: Consumer, topic: str, count: int) -> Records | None:
     """Read until there are so many, or the partition has no more, or it takes too long."""
-    reads: list[Messages] = []
+    reads: list[Records] = []
     deadline_s = time.monotonic() + READ_TIMEOUT_S
     while (left := count - sum(map(len, reads))) > 0 and time.monotonic() < deadline_s:
         found = consumer.read(left, deadline_s - time.monotonic())
         if found is None:
             break
         if len(found):
-            reads.append(found)
+            reads.append(records_of(topic, found))
         if found.failures:  # such as the end
             break
-    if not reads:
-        return None
-    return Records(
-        topic=topic,
-        values=[value for read in reads for value in read.values],
-        keys=[key for read in reads for key in read.keys],
-        partitions=np.concatenate([read.partitions for read in reads]),
-        offsets=np.concatenate([read.offsets for read in reads]),
-        time_ms=np.concatenate([read.time_ms for read in reads]),
-        headers=lambda _: [],
-    )
+    return Records.joined(reads) if reads else None

@@ -50,6 +50,25 @@ class Records:
     time_ms: Ints
     headers: Callable[[int], Headers | None]
 
+    @classmethod
+    def joined(cls, parts: "Sequence[Records]") -> "Records":
+        """Put reads of one topic together; at least one."""
+        places = [(part, row) for part in parts for row in range(len(part))]
+
+        def headers(row: int) -> Headers | None:
+            part, its_row = places[row]
+            return part.headers(its_row)
+
+        return cls(
+            topic=parts[0].topic,
+            values=[value for part in parts for value in part.values],
+            keys=[key for part in parts for key in part.keys],
+            partitions=np.concatenate([part.partitions for part in parts]),
+            offsets=np.concatenate([part.offsets for part in parts]),
+            time_ms=np.concatenate([part.time_ms for part in parts]),
+            headers=headers,
+        )
+
     def __len__(self) -> int:
         return len(self.values)
 

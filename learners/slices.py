@@ -44,9 +44,11 @@ class Slices(Sequence[bytes]):
 
     @classmethod
     def of(cls, values: Sequence[bytes]) -> "Slices":
-        """Put values one after the other into a buffer of their own."""
+        """Put values one after the other into a buffer of their own, with room behind them."""
         ends = np.fromiter(accumulate(map(len, values)), np.int64, len(values))
-        return cls.joined(np.frombuffer(b"".join(values), np.uint8), ends)
+        # Of bytes that may be changed: kernels are compiled anew for an array that may not.
+        joined = bytearray().join([*values, bytes(ROOM)])
+        return cls.joined(np.frombuffer(joined, np.uint8), ends)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -89,14 +91,13 @@ class Slices(Sequence[bytes]):
         ndarray of uint8, ndarray of shape (n_values,)
             The buffer itself if it is such a one.
         """
-        count, end = len(self), int(self.ends[-1]) if len(self) else 0
-        sizes = self.ends - self.starts
-        is_joined = count and self.starts[0] == 0 and sizes.sum() == end
+        end = int(self.ends[-1]) if len(self) else 0
         behind = self.buffer[end : end + ROOM]
+        is_joined = np.array_equal(self.starts, np.append(0, self.ends[:-1])[: len(self)])
         if is_joined and len(behind) == ROOM and not behind.any():
             return self.buffer, self.ends
-        joined = bytearray().join([*self, bytes(ROOM)])
-        return np.frombuffer(joined, np.uint8), sizes.cumsum()
+        whole = Slices.of(list(self))
+        return whole.buffer, whole.ends
 
 
 def taken(values: Sequence[_Value], positions: NDArray[np.int64]) -> Sequence[_Value]:

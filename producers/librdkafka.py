@@ -24,7 +24,6 @@ import numpy as np
 from confluent_kafka import cimpl
 
 PRODUCER, CONSUMER = 0, 1  # rd_kafka_type_t
-CONF_OK = 0  # rd_kafka_conf_res_t
 COPY = 0x2  # RD_KAFKA_MSG_F_COPY
 PURGE_QUEUE, PURGE_IN_FLIGHT = 0x1, 0x2
 NO_CONSUMER_CLOSE = 0x8  # RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE
@@ -158,7 +157,6 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     "rd_kafka_outq_len": (c_int, (_P,)),
     "rd_kafka_fatal_error": (c_int, (_P, c_char_p, c_size_t)),
     "rd_kafka_last_error": (c_int, ()),
-    "rd_kafka_err2str": (c_char_p, (c_int,)),
     "rd_kafka_queue_get_main": (_P, (_P,)),
     "rd_kafka_queue_destroy": (None, (_P,)),
     "rd_kafka_queue_yield": (None, (_P,)),

@@ -27,7 +27,7 @@ from metrics.facts import (
 from producers.dead_letters import DeadLetter
 from producers.encoding import Record
 from tests.lineages import MemoryStore
-from tests.records import joined, records_of
+from tests.records import records_of
 
 WAIT_S = 20.0
 MOST_READS = 200  # until everything is read
@@ -360,7 +360,7 @@ class FakeSource:
         if not sum(map(len, parts)):
             self._cluster.now += _TAKES[Item.NOTHING]
             return None
-        return joined(parts)
+        return Records.joined(parts)
 
     def _take_and_read(self, timeout_s: float) -> Records | None:
         records = self._take(3)

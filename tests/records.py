@@ -39,16 +39,3 @@ def records_of(
         time_ms=offsets * 1000,
         headers=lambda _: list(headers or []),
     )
-
-
-def joined(parts: Sequence[Records]) -> Records:
-    """Put reads of several partitions together, as one read may bring them."""
-    return Records(
-        topic="events",
-        values=[value for part in parts for value in part.values],
-        keys=[key for part in parts for key in part.keys],
-        partitions=np.concatenate([part.partitions for part in parts]),
-        offsets=np.concatenate([part.offsets for part in parts]),
-        time_ms=np.concatenate([part.time_ms for part in parts]),
-        headers=lambda _: [],
-    )

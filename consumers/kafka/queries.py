@@ -135,11 +135,11 @@ def told(places: Any) -> list[Place]:
     return [_place(places.contents.elems[i]) for i in range(places.contents.cnt)]
 
 
-def _place(told: librdkafka.TopicPartition) -> Place:
-    raw = ctypes.string_at(told.metadata, told.metadata_size) if told.metadata else b""
+def _place(found: librdkafka.TopicPartition) -> Place:
+    raw = ctypes.string_at(found.metadata, found.metadata_size) if found.metadata else b""
     try:
         metadata = raw.partition(b"\0")[0].decode()  # clients of librdkafka commit it with a zero
     except UnicodeDecodeError:
         metadata = ""
-    error = KafkaError(told.err) if told.err else None
-    return Place(told.topic.decode(), told.partition, told.offset, metadata, error)
+    error = KafkaError(found.err) if found.err else None
+    return Place(found.topic.decode(), found.partition, found.offset, metadata, error)

@@ -75,11 +75,11 @@ def run(
 ) -> dict[str, float]:
     """Read so many events from the beginning, and work each batch off."""
     config = consumer_config(client_config(settings), settings.input.group, None)
-    read = _bare(config) if bare else _columns(config)
+    read = _bare if bare else _columns
     topic, most = settings.input.topic, settings.learning.max_batch
     places = [TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)]
     count, began, cpu, patience = 0, 0.0, 0.0, time.monotonic() + _PATIENCE_S
-    for messages in read(places, most):
+    for messages in read(config, places, most):
         if time.monotonic() > patience:
             break
         if not messages:
@@ -95,33 +95,22 @@ def run(
     return {"events": count, "rate": count / seconds, "cpu_s": cpu / count * 1e6}
 
 
-Read = Callable[[list[TopicPartition], int], Iterator[Any]]
-
-
-def _bare(config: dict[str, Any]) -> Read:
+def _bare(config: dict[str, Any], places: list[TopicPartition], _: int) -> Iterator[Any]:
     """Read by confluent-kafka, as everybody does."""
-
-    def read(places: list[TopicPartition], _: int) -> Iterator[Any]:
-        consumer = BareConsumer(config)
-        consumer.assign(places)
-        while True:
-            first = consumer.poll(0.1)
-            rest = [] if first is None else [first, *consumer.consume(_BARE_BATCH - 1, 0)]
-            yield [message for message in rest if not _is_end(message)]
-
-    return read
+    consumer = BareConsumer(config)
+    consumer.assign(places)
+    while True:
+        first = consumer.poll(0.1)
+        rest = [] if first is None else [first, *consumer.consume(_BARE_BATCH - 1, 0)]
+        yield [message for message in rest if not _is_end(message)]
 
 
-def _columns(config: dict[str, Any]) -> Read:
+def _columns(config: dict[str, Any], places: list[TopicPartition], most: int) -> Iterator[Any]:
     """Read as the program does."""
-
-    def read(places: list[TopicPartition], most: int) -> Iterator[Any]:
-        consumer = Consumer(config, lambda _: None, logging.getLogger("streamfit.benchmark"))
-        consumer.assign(places)
-        while True:
-            yield consumer.read(most, 0.1)
-
-    return read
+    consumer = Consumer(config, lambda _: None, logging.getLogger("streamfit.benchmark"))
+    consumer.assign(places)
+    while True:
+        yield consumer.read(most, 0.1)
 
 
 def _is_end(message: Message) -> bool:

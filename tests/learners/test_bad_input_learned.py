@@ -14,14 +14,14 @@ import pytest
 from consumers.errors import DeadLetterLimitError
 from consumers.loop.limits import DeadLetterLimits
 from learners.decoding import JsonDecoder
-from learners.events import Headers
+from learners.events import Headers, Records
 from learners.general import GeneralLearner
 from learners.model_spec import StepSpec
 from learners.pipeline import build_pipeline
 from learners.rejections import Reason
 from learners.schema import Kind
 from producers.dead_letters import dead_letter
-from tests.records import SCHEMA, event, joined, records_of
+from tests.records import SCHEMA, event, records_of
 from tests.refusals import (
     GOOD,
     a,
@@ -123,7 +123,7 @@ def test_bad_input_35_labels_that_are_all_turned_around_are_learned_and_harm_no_
 
 
 def test_bad_input_36_offsets_that_are_left_out_are_no_fault() -> None:
-    records = joined([records_of(GOOD[:2], first=5), records_of(GOOD[2:], first=90)])
+    records = Records.joined([records_of(GOOD[:2], first=5), records_of(GOOD[2:], first=90)])
     decoded = JsonDecoder(SCHEMA).decode(records)
     assert decoded.batch.offsets.tolist() == [5, 6, *range(90, 96)]
     assert records.next_offsets() == {0: 96}

@@ -16,7 +16,7 @@ from producers.outputs import DeliveryError
 from tests.fake_sinks import FakeSink
 from tests.fakes import Cluster, Item
 from tests.processes import linear_learner, new_flow, new_learning
-from tests.records import event, joined, records_of
+from tests.records import event, records_of
 
 CLASSES = ("down", "up")
 BAD = b'{"id":"x","features":{"a":1},"y":"up"}'
@@ -136,7 +136,7 @@ def test_a_read_of_bad_records_alone_moves_on() -> None:
 
 def test_next_offsets_are_told_of_every_partition_of_the_read() -> None:
     parts = [records_of([event(0), b""], first=5), records_of([None], partition=3, first=8)]
-    assert flow_of(joined(parts))[1].next_offsets == {0: 7, 3: 9}
+    assert flow_of(Records.joined(parts))[1].next_offsets == {0: 7, 3: 9}
 
 
 def test_row_46_a_read_ends_with_the_dead_letter_that_is_one_too_many() -> None:

@@ -6,11 +6,12 @@ import pytest
 from consumers.checkpoints.pointer import Pointer, from_metadata
 from consumers.checkpoints.series import Lineage
 from consumers.loop.lanes import Lane, Lanes
+from learners.events import Records
 from tests.fake_sinks import FakeSink
 from tests.fakes import Cluster
 from tests.processes import checkpoints_of, new_flow, new_learning
 from tests.promises import ChainLearner
-from tests.records import event, joined, records_of
+from tests.records import event, records_of
 
 POINTER = Pointer("group/events/0/0000000001-x", "0" * 64, 1, 100)
 
@@ -44,7 +45,7 @@ def records(*partitions: int):  # type: ignore[no-untyped-def]  # noqa: ANN201 R
     parts = [
         records_of([event(offset)], partition=p, first=offset) for p, offset in read(*partitions)
     ]
-    return joined(parts)
+    return Records.joined(parts)
 
 
 def test_one_model_for_all_gets_a_read_as_it_is() -> None:
