@@ -89,13 +89,13 @@ class Slices(Sequence[bytes]):
         Returns
         -------
         ndarray of uint8, ndarray of shape (n_values,)
-            The buffer itself if it is such a one.
+            A part of the buffer itself where they stand so in it.
         """
         end = int(self.ends[-1]) if len(self) else 0
         behind = self.buffer[end : end + ROOM]
         is_joined = np.array_equal(self.starts, np.append(0, self.ends[:-1])[: len(self)])
         if is_joined and len(behind) == ROOM and not behind.any():
-            return self.buffer, self.ends
+            return self.buffer[: end + ROOM], self.ends
         whole = Slices.of(list(self))
         return whole.buffer, whole.ends
 
