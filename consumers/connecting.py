@@ -25,7 +25,14 @@ from consumers.kafka.config import (
 )
 from consumers.kafka.failures import making_a_client
 from consumers.kafka.kafka_source import KafkaSource
-from consumers.kafka.membership import JoinsAtOnce, Membership, StandsBy, Tell, nobody
+from consumers.kafka.membership import (
+    JoinsAtOnce,
+    LooksAround,
+    Membership,
+    StandsBy,
+    Tell,
+    nobody,
+)
 from consumers.kafka.memory import reading, writing
 from consumers.loop.clocks import Clocks
 from consumers.loop.delivery import AtLeastOnce, Delivery, ExactlyOnce
@@ -162,10 +169,14 @@ def _check_delivery(settings: Settings, cluster: Cluster) -> None:
 
 
 def _membership(settings: Settings, cluster: Cluster, tell: Tell) -> Membership:
-    if settings.learning.scope == "partition" or cluster.embedded:
+    instance = settings.input.instance
+    is_shared = settings.learning.scope == "partition"
+    if cluster.embedded or (is_shared and instance is None):
         return JoinsAtOnce()
-    coordinator = cluster.coordinator_of(settings.input.group)
-    return StandsBy(coordinator.members, settings.input.instance, random.random, tell)
+    coordinator = cluster.coordinator_of(settings.input.group, settings.input.topic)
+    if is_shared and instance is not None:
+        return LooksAround(coordinator.members, instance)
+    return StandsBy(coordinator.members, instance, random.random, tell)
 
 
 def _source(settings: Settings, cluster: Cluster, partitions: int) -> KafkaSource:

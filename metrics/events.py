@@ -49,6 +49,7 @@ CLOSE_OVERDUE = Event("close_overdue", "a client did not close in time, the proc
 # The group.
 STANDING_BY = Event("standing_by", "another member holds the group")
 GROUP_NOT_DESCRIBED = Event("group_not_described", "the broker does not tell who is in the group")
+UNASSIGNED = Event("unassigned", "partitions are with nobody, this member joins the group anew")
 INSTANCE_HELD = Event("instance_held", "the broker holds input.instance for a dead member")
 PARTITIONS_CHANGED = Event("partitions_changed", "partitions were assigned, revoked or lost")
 ASSIGN_REFUSED = Event("assign_refused", "the group took partitions back before they were taken")

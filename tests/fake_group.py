@@ -6,7 +6,7 @@ new owner only once the old one has given it up.
 
 from concurrent.futures import Future
 
-from consumers.kafka.membership import Member
+from consumers.kafka.coordinator import Member
 from metrics.facts import RebalanceEvent
 from tests.fakes import Cluster, FakeSource
 

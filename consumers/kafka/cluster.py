@@ -14,8 +14,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # all of them
 
 from consumers.errors import KafkaUnreachableError
 from consumers.kafka.config import producer_config
+from consumers.kafka.coordinator import Coordinator
 from consumers.kafka.failures import LATER, Complaints, making_a_client
-from consumers.kafka.membership import Coordinator
 from consumers.kafka.refusals import why_refused
 from metrics.events import TOPIC_NOT_DESCRIBED
 
@@ -152,14 +152,14 @@ class Cluster:
             )
             return DEFAULT_MAX_BYTES
 
-    def coordinator_of(self, group: str) -> Coordinator:
-        """Give what asks who is in a group; it connects by itself."""
+    def coordinator_of(self, group: str, topic: str) -> Coordinator:
+        """Give what asks who is in a group, and has what of a topic; it connects by itself."""
 
         def connect() -> AdminClient:
             with making_a_client(LATER):
                 return AdminClient(self._options, logger=_log)
 
-        return Coordinator(connect, group)
+        return Coordinator(connect, group, topic)
 
     def _describe(self, topic: str) -> Any:
         if self.embedded:

@@ -5,25 +5,19 @@ then the owner of the lowest one stays, and the others wait again.
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
-
-from consumers.errors import EpochLostError, KafkaUnreachableError
-from metrics.events import GROUP_NOT_DESCRIBED, STANDING_BY
+from consumers.errors import KafkaUnreachableError
+from consumers.kafka.coordinator import Ask, Inquiry, Member
+from metrics.events import STANDING_BY, UNASSIGNED
 
 _log = logging.getLogger("streamfit.membership")
 ASK_EVERY_S = 0.5
-TIMEOUT_S = 10.0
-# As good as never, for librdkafka: see Coordinator.
-NEVER_S = 3600.0
 # Of those that gave way at the same time, one should ask first.
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.2, 1.0
+# A rebalance in which partitions move has two rounds, and between them nobody has those.
+LOOK_SOON_S, LOOK_EVERY_S = 3.0, 30.0
 
 
 Tell = Callable[[Sequence[str]], None]
@@ -31,22 +25,6 @@ Tell = Callable[[Sequence[str]], None]
 
 def nobody(names: Sequence[str]) -> None:
     """Tell nobody who holds the group."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A member of the group, as the coordinator tells.
-
-    Attributes
-    ----------
-    instance : str or None
-        Its `group.instance.id`.
-    name : str
-        What a person finds it by.
-    """
-
-    instance: str | None
-    name: str
 
 
 class Membership(Protocol):
@@ -57,6 +35,9 @@ class Membership(Protocol):
 
     def must_leave(self, owned: frozenset[int], everything: frozenset[int], now: float) -> bool:
         """Tell whether to leave again; asked whenever the partitions that are owned change."""
+
+    def must_join_anew(self, now: float) -> bool:
+        """Tell whether to leave and come back; asked in every turn of the loop in the group."""
 
     def wait(self, now: float, seconds: float) -> None:
         """Stay outside for some seconds."""
@@ -81,9 +62,92 @@ class JoinsAtOnce:
         """Stay."""
         return False
 
+    def must_join_anew(self, now: float) -> bool:  # noqa: ARG002 of the contract
+        """Stay."""
+        return False
+
     def wait(self, now: float, seconds: float) -> None:
         """Stay outside for some seconds."""
         self._not_before = now + seconds
+
+
+class LooksAround(JoinsAtOnce):
+    """Joins at once, and sees to it that every partition is given to somebody.
+
+    A static member that is killed between giving a partition up and joining again comes back to its
+    place without a rebalance, and the partition stays with nobody (Kafka 4.3, `cooperative-sticky`;
+    the next rebalance would mend it, and nothing else). So all look around, and the one that has
+    the least to lose leaves and comes back, which is a rebalance.
+
+    Parameters
+    ----------
+    ask : callable
+        Asks the coordinator for the group's members.
+    instance : str
+        Our own `group.instance.id`. A group whose members have none needs nobody to look: there
+        whoever is killed is missed.
+    """
+
+    def __init__(self, ask: Ask, instance: str) -> None:
+        super().__init__()
+        self._inquiry = Inquiry(ask)
+        self._instance = instance
+        self._everything: frozenset[int] = frozenset()
+        self._look_s = 0.0
+        self._missing: frozenset[int] = frozenset()
+
+    def must_leave(
+        self,
+        owned: frozenset[int],  # noqa: ARG002 of the contract
+        everything: frozenset[int],
+        now: float,
+    ) -> bool:
+        """Stay, and look around soon."""
+        self._everything = everything
+        self._look_again(now, LOOK_SOON_S)
+        return False
+
+    def must_join_anew(self, now: float) -> bool:
+        """Tell whether partitions are with nobody, at two looks in turn, and we are to mend it."""
+        if now < self._look_s or not self._inquiry.done(now):
+            return False
+        try:
+            members = self._inquiry.take() or []
+        except KafkaUnreachableError:  # this login may not see the group: it works all the same
+            members = []
+        before = self._missing
+        self._look_again(now, LOOK_EVERY_S)
+        missing = self._unassigned(members)
+        if not missing:
+            return False
+        self._look_again(now, LOOK_SOON_S, missing)
+        if missing != before or self._instance != _least_busy(members):
+            return False
+        _log.warning(
+            "nobody in the group has partitions %s: joining anew, so that they are given away",
+            sorted(missing),
+            extra=UNASSIGNED(partitions=sorted(missing)),
+        )
+        self._look_again(now, LOOK_SOON_S)
+        self.wait(now, LONGEST_WAIT_S)
+        return True
+
+    def _look_again(
+        self, now: float, seconds: float, missing: frozenset[int] = frozenset()
+    ) -> None:
+        self._look_s, self._missing = now + seconds, missing
+
+    def _unassigned(self, members: Sequence[Member]) -> frozenset[int]:
+        given = [each.partitions for each in members if each.partitions is not None]
+        if len(given) < max(1, len(members)):  # it rebalances, or is not told
+            return frozenset()
+        return self._everything.difference(*given)
+
+
+def _least_busy(members: Sequence[Member]) -> str | None:
+    """Give the instance with the fewest partitions; of several the first by name."""
+    static = [(len(m.partitions or ()), m.instance) for m in members if m.instance is not None]
+    return min(static)[1] if static else None
 
 
 class StandsBy:
@@ -103,45 +167,25 @@ class StandsBy:
 
     def __init__(
         self,
-        ask: Callable[[], "Future[list[Member]]"],
+        ask: Ask,
         instance: str | None,
         random: Callable[[], float],
         tell: Tell = nobody,
     ) -> None:
-        self._ask = ask
+        self._inquiry = Inquiry(ask)
         self._tell = tell
         self._instance = instance
         self._random = random
         self._not_before = 0.0
-        self._asked: Future[list[Member]] | None = None
-        self._asked_s = 0.0
         self._told: list[Member] = []
 
     def may_join(self, now: float) -> bool:
         """Ask now and then who is there; raises `KafkaUnreachableError` if that is forbidden."""
-        if now < self._not_before:
+        if now < self._not_before or not self._inquiry.done(now):
             return False
-        if self._asked is None:
-            self._asked, self._asked_s = self._ask(), now
-        if not self._asked.done():
-            if now - self._asked_s > TIMEOUT_S:
-                _log.info(
-                    "the group cannot be described: no answer within %g s",
-                    TIMEOUT_S,
-                    extra=GROUP_NOT_DESCRIBED(),
-                )
-                self._asked.cancel()
-                self._asked = None
-            return False
-        asked, self._asked = self._asked, None
         self._not_before = now + ASK_EVERY_S
-        error = asked.exception()
-        if isinstance(error, KafkaUnreachableError):
-            raise error
-        if error is not None:
-            _log.info("the group cannot be described: %s", error, extra=GROUP_NOT_DESCRIBED())
-            return False
-        return self._is_free(asked.result())
+        members = self._inquiry.take()
+        return members is not None and self._is_free(members)
 
     def must_leave(self, owned: frozenset[int], everything: frozenset[int], now: float) -> bool:
         """Leave if somebody else owns the lowest partition."""
@@ -150,10 +194,14 @@ class StandsBy:
         self.wait(now, SHORTEST_WAIT_S + self._random() * (LONGEST_WAIT_S - SHORTEST_WAIT_S))
         return True
 
+    def must_join_anew(self, now: float) -> bool:  # noqa: ARG002 of the contract
+        """Stay: while somebody else stands by, the partitions are all with one member."""
+        return False
+
     def wait(self, now: float, seconds: float) -> None:
         """Stay outside for some seconds."""
         self._not_before = now + seconds
-        self._asked = None  # an answer from before tells nothing
+        self._inquiry.drop()
 
     def _is_free(self, members: list[Member]) -> bool:
         others = [m for m in members if m.instance is None or m.instance != self._instance]
@@ -168,70 +216,3 @@ class StandsBy:
             self._tell(tuple(member.name for member in others))
         self._told = others
         return not others
-
-
-class Coordinator:
-    """Asks who is in a group, by a client that is thrown away when it does not answer.
-
-    In librdkafka 2.16 a question that runs into its time-out leaves something behind which aborts
-    the process once a broker changes its state (librdkafka issues 3663 and 4605): so none does,
-    but is cancelled, and goes with its client. A client would also go on asking a coordinator that
-    is frozen, or is none any more.
-
-    Parameters
-    ----------
-    connect : callable
-        Makes a client; an `EpochLostError` of it is the answer to what was asked.
-    group : str
-        The group.
-    """
-
-    def __init__(self, connect: Callable[[], AdminClient], group: str) -> None:
-        self._connect = connect
-        self._group = group
-        self._admin: AdminClient | None = None
-
-    def members(self) -> "Future[list[Member]]":
-        """Ask; whoever has waited long enough for the answer cancels it."""
-        members: Future[list[Member]] = Future()
-        try:
-            self._admin = self._admin or self._connect()
-        except EpochLostError as error:
-            members.set_exception(error)
-            return members
-        asked = self._admin.describe_consumer_groups([self._group], request_timeout=NEVER_S)
-
-        def answered(found: "Future[Any]") -> None:
-            if not members.set_running_or_notify_cancel():
-                return
-            error = found.exception()
-            if error is None:
-                members.set_result([_member(each) for each in found.result().members])
-            else:
-                self._forget()
-                members.set_exception(self._meaning(error))
-
-        members.add_done_callback(lambda _: self._forget() if members.cancelled() else None)
-        asked[self._group].add_done_callback(answered)
-        return members
-
-    def _meaning(self, error: BaseException) -> BaseException:
-        if not isinstance(error, KafkaException):
-            return error
-        if error.args[0].code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
-            return error
-        return KafkaUnreachableError(
-            f"input.group = {self._group!r}: this login may not see the group; grant READ on it"
-        )
-
-    def _forget(self) -> None:
-        # This may run in a thread of the client itself, which must not be the one that lets go of
-        # it: nothing but the list may hold it by then.
-        last = [self._admin]
-        self._admin = None
-        threading.Thread(target=last.clear, name="forget", daemon=True).start()
-
-
-def _member(told: Any) -> Member:
-    name = f"{told.group_instance_id or told.member_id} on {told.host}"
-    return Member(told.group_instance_id or None, name)

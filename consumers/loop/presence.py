@@ -35,8 +35,12 @@ class Presence:
         self._held_since: float | None = None
 
     def join(self, on_revoke: Callable[[frozenset[int]], None]) -> None:
-        """Join if it is time to."""
-        if not self._joined and self._membership.may_join(self._clock()):
+        """Join if it is time to; leave for a moment if the group needs that."""
+        now = self._clock()
+        if self._joined:
+            if self._membership.must_join_anew(now):
+                self._leave()
+        elif self._membership.may_join(now):
             self._source.subscribe(on_revoke)
             self._joined = True
 
@@ -47,8 +51,11 @@ class Presence:
     def give_way(self, owned: frozenset[int], everything: frozenset[int]) -> None:
         """Leave if others should work."""
         if self._joined and self._membership.must_leave(owned, everything, self._clock()):
-            self._source.unsubscribe()
-            self._joined = False
+            self._leave()
+
+    def _leave(self) -> None:
+        self._source.unsubscribe()
+        self._joined = False
 
     def begin_anew(self) -> None:
         """Join as a new member when it is time to."""

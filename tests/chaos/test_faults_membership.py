@@ -81,6 +81,36 @@ def test_row_16_a_static_member_that_restarts_at_once_makes_no_rebalance(
     assert tried.violations() == []
 
 
+def test_row_16_what_a_static_member_gave_up_as_it_was_killed_is_given_to_another(
+    nest: Nest, kafka: Kafka, tmp_path: Path
+) -> None:
+    words = ("checkpoint.every=2m",)  # so that the first epoch is the one of the revoke
+    tried = trial(
+        *(nest, kafka, tmp_path, *words),
+        delivery="exactly_once",
+        scope="partition",
+        partitions=4,
+    )
+    tried.give(40)
+    with tried.running(failpoint="committed:1=kill") as first:
+        first.until(lambda: first.total("records_consumed_total") == 40)
+        with tried.running("checkpoint.every=200ms", instance="two") as other:
+            assert first.end() == -9
+            with tried.running("checkpoint.every=200ms") as again:
+                # No rebalance: it has the two partitions that are left to it, and nobody the rest.
+                again.until(lambda: is_in(again, "running"))
+                tried.give(40)
+                other.until_told("nobody in the group has partitions")
+                tried.settle(other)
+                other.until(lambda: is_in(other, "running"))
+                tried.give(40)
+                tried.settle(other)
+                assert is_in(again, "running")
+                again.stop()
+            other.stop()
+    assert tried.violations() == []
+
+
 @pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
 def test_row_17_of_two_processes_of_one_instance_the_older_ends(
     nest: Nest, kafka: Kafka, tmp_path: Path, delivery: str

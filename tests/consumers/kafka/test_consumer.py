@@ -140,7 +140,9 @@ def test_values_and_keys_stand_in_one_buffer_where_all_have_one(
         values = messages.values
         assert isinstance(values, Slices)
         assert isinstance(messages.keys, Slices)
-        assert np.shares_memory(values.with_room()[0], values.buffer)  # nothing is copied for the scan
+        assert np.shares_memory(
+            values.with_room()[0], values.buffer
+        )  # nothing is copied for the scan
 
 
 def test_headers_outlive_the_client(broker: EmbeddedBroker) -> None:

@@ -4,12 +4,16 @@ from concurrent.futures import Future
 
 import pytest
 
+from consumers.errors import KafkaUnreachableError
+from consumers.kafka.coordinator import Member
 from consumers.kafka.membership import (
     ASK_EVERY_S,
     LONGEST_WAIT_S,
+    LOOK_EVERY_S,
+    LOOK_SOON_S,
     SHORTEST_WAIT_S,
     JoinsAtOnce,
-    Member,
+    LooksAround,
     StandsBy,
 )
 
@@ -163,3 +167,87 @@ def test_who_holds_the_group_is_told_once(caplog: pytest.LogCaptureFixture) -> N
     for second in range(5):
         membership.may_join(float(second))
     assert caplog.text.count("other on /10.0.0.7") == 1
+
+
+def given(instance: str | None, *partitions: int) -> Member:
+    return Member(instance, f"{instance} on /10.0.0.7", frozenset(partitions))
+
+
+MOVING = Member("b", "b on /10.0.0.7", None)
+
+
+def looks(coordinator: Coordinator, times: list[float], instance: str = "b") -> list[bool]:
+    """Let a member that was just given partitions look around at these times."""
+    membership = LooksAround(coordinator.ask, instance)
+    assert membership.may_join(0.0)
+    assert not membership.must_leave(frozenset({0}), ALL, 0.0)
+    return [membership.must_join_anew(now) for now in times]
+
+
+SOON = [LOOK_SOON_S, 2 * LOOK_SOON_S, 3 * LOOK_SOON_S]
+
+
+@pytest.mark.parametrize(
+    ("members", "joins_anew"),
+    [
+        ([given("a", 0, 1), given("b", 2)], False),
+        ([given("a", 0, 1), given("b")], True),
+        ([given("a", 0), given("b"), given("c", 1)], True),
+        ([given("a", 0), given("b", 1)], False),  # both may: the first by name does
+        ([given("b", 0), given("c", 1)], True),
+        ([given("a"), given("b", 1)], False),
+        ([given(None), given("b", 1)], True),  # it does not look
+        ([given("a", 0, 1), MOVING], False),
+        ([], False),
+    ],
+)
+def test_of_those_who_see_a_partition_with_nobody_the_least_busy_joins_anew(
+    members: list[Member], *, joins_anew: bool
+) -> None:
+    assert looks(Coordinator(*members), SOON) == [False, joins_anew, False]
+
+
+def test_a_partition_on_its_way_is_with_nobody_only_at_one_look() -> None:
+    coordinator = Coordinator(given("a", 0, 1), given("b"))
+    membership = LooksAround(coordinator.ask, "b")
+    membership.must_leave(frozenset(), ALL, 0.0)
+    assert not membership.must_join_anew(SOON[0])
+    coordinator.members[1] = given("b", 2)
+    assert not membership.must_join_anew(SOON[1])
+    coordinator.members[:] = [given("a", 1, 2), given("b")]
+    assert not membership.must_join_anew(SOON[1] + LOOK_EVERY_S)
+    coordinator.members[:] = [given("a", 0, 2), given("b")]  # another one
+    assert not membership.must_join_anew(SOON[2] + LOOK_EVERY_S)
+
+
+def test_whoever_was_just_given_something_begins_to_look_anew() -> None:
+    coordinator = Coordinator(given("a", 0, 1), given("b"))
+    membership = LooksAround(coordinator.ask, "b")
+    membership.must_leave(frozenset(), ALL, 0.0)
+    assert not membership.must_join_anew(SOON[0])
+    membership.must_leave(frozenset(), ALL, SOON[0])
+    assert not membership.must_join_anew(SOON[1])
+    assert membership.must_join_anew(SOON[2])
+
+
+def test_while_all_is_well_it_looks_only_now_and_then() -> None:
+    coordinator = Coordinator(given("a", 0, 1), given("b", 2))
+    looks(coordinator, [second / 2 for second in range(2 * 120)])
+    assert coordinator.asked == 1 + (120 - LOOK_SOON_S) // LOOK_EVERY_S
+
+
+def test_a_group_that_may_not_be_seen_is_left_to_itself() -> None:
+    forbidden: Future[list[Member]] = Future()
+    forbidden.set_exception(KafkaUnreachableError("grant READ on it"))
+    membership = LooksAround(lambda: forbidden, "b")
+    membership.must_leave(frozenset(), ALL, 0.0)
+    assert not any(membership.must_join_anew(now) for now in SOON)
+
+
+def test_whoever_joins_anew_stays_outside_for_a_moment() -> None:
+    coordinator = Coordinator(given("a", 0, 1), given("b"))
+    membership = LooksAround(coordinator.ask, "b")
+    membership.must_leave(frozenset(), ALL, 0.0)
+    assert [membership.must_join_anew(now) for now in SOON[:2]] == [False, True]
+    assert not membership.may_join(SOON[1] + LONGEST_WAIT_S - 0.01)
+    assert membership.may_join(SOON[1] + LONGEST_WAIT_S)

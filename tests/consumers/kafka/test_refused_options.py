@@ -161,7 +161,7 @@ def test_a_new_producer_that_is_refused_later_is_tried_again_and_the_old_one_sta
 
 def test_a_standby_that_can_make_no_client_for_a_while_goes_on_standing_by() -> None:
     cluster = Cluster(NOWHERE)
-    coordinator = cluster.coordinator_of("group")
+    coordinator = cluster.coordinator_of("group", "topic")
     cluster._options |= REFUSED
     standby = StandsBy(coordinator.members, None, lambda: 0.5)
     assert not standby.may_join(0.0)
@@ -169,5 +169,6 @@ def test_a_standby_that_can_make_no_client_for_a_while_goes_on_standing_by() -> 
     for name in REFUSED:
         del cluster._options[name]
     assert not standby.may_join(2 * ASK_EVERY_S)
-    assert standby._asked is not None  # this time somebody was asked
-    standby._asked.cancel()
+    asked = standby._inquiry._asked
+    assert asked is not None  # this time somebody was asked
+    asked.cancel()

@@ -14,8 +14,9 @@ import trustme
 from confluent_kafka import KafkaError
 
 from consumers.errors import KafkaUnreachableError
+from consumers.kafka.coordinator import Member
 from consumers.kafka.failures import Complaints, ending
-from consumers.kafka.membership import Member, StandsBy
+from consumers.kafka.membership import StandsBy
 from consumers.kafka.refusals import _addresses, _of_certificate, why_refused
 from consumers.loop.delivery import lost
 from producers.transactional_sink import TransactionError
