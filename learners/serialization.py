@@ -10,7 +10,10 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
-# Beyond what skops itself trusts: the optimisers that MLPClassifier and MLPRegressor hold.
+from learners.trusted_types import is_estimator
+
+# Beyond estimators, and what else skops itself trusts: the optimisers of MLPClassifier and
+# MLPRegressor.
 TRUSTED_TYPES = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
@@ -57,7 +60,8 @@ def load_pipeline(data: bytes) -> Pipeline:
         If the bytes are damaged, hold other types, or are not a pipeline.
     """
     try:
-        pipeline: Any = skops.io.loads(data, trusted=list(TRUSTED_TYPES))
+        estimators = filter(is_estimator, skops.io.get_untrusted_types(data=data))
+        pipeline: Any = skops.io.loads(data, trusted=[*TRUSTED_TYPES, *estimators])
     except UntrustedTypesFoundException as error:
         raise ModelFormatError(f"the model holds types that are not listed: {error}") from error
     except (BadZipFile, ValueError, TypeError, KeyError, AttributeError, OSError) as error:

@@ -70,9 +70,12 @@ def _log_failure(error: Exception) -> int:
 def _run(settings: Settings, wish: StopWish, last_words: LastWords) -> None:
     _share_heaps()
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
-    from consumers.connecting import open_runner  # noqa: PLC0415
-    from consumers.monitoring import monitoring  # noqa: PLC0415
-    from consumers.tracing import tracing  # noqa: PLC0415
+    from learners.trusted_types import unlisted  # noqa: PLC0415
+
+    with unlisted():
+        from consumers.connecting import open_runner  # noqa: PLC0415
+        from consumers.monitoring import monitoring  # noqa: PLC0415
+        from consumers.tracing import tracing  # noqa: PLC0415
 
     narrator = Narrator(time.monotonic, resident_bytes)
     with (

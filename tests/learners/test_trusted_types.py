@@ -1,0 +1,96 @@
+"""What is trusted in a checkpoint without skops' own list, against that list."""
+
+import subprocess
+import sys
+
+import pytest
+import sklearn.utils
+from skops.io._trusted_types import SKLEARN_ESTIMATOR_TYPE_NAMES
+
+from learners.trusted_types import is_estimator, unlisted
+
+# As `streamfit run` begins: in an interpreter of its own, since skops makes its list once.
+BEGIN = """
+import sklearn.utils, sys
+listing = sklearn.utils.all_estimators
+from learners.trusted_types import unlisted
+with unlisted():
+    from consumers.connecting import open_runner
+    from consumers.monitoring import monitoring
+assert sklearn.utils.all_estimators is listing
+"""
+HAS_IMPORTED_LITTLE = """
+assert "sklearn.gaussian_process" not in sys.modules
+"""
+LOADS = """
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.linear_model import SGDClassifier
+from learners.serialization import ModelFormatError, dump_pipeline, load_pipeline
+import skops.io
+
+pipeline = make_pipeline(StandardScaler(), SGDClassifier().fit([[0.0], [1.0]], ["a", "b"]))
+loaded = load_pipeline(dump_pipeline(pipeline))
+assert loaded[1].coef_ == pipeline[1].coef_
+for wrong in (FunctionTransformer(sys.exit), FunctionTransformer(listing)):
+    try:
+        load_pipeline(skops.io.dumps(make_pipeline(wrong)))
+    except ModelFormatError:
+        pass
+    else:
+        raise AssertionError(wrong)
+"""
+
+
+def in_a_process_of_its_own(code: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_all_that_skops_trusts_of_scikit_learn_are_estimators() -> None:
+    assert len(SKLEARN_ESTIMATOR_TYPE_NAMES) > 190
+    assert [name for name in SKLEARN_ESTIMATOR_TYPE_NAMES if not is_estimator(name)] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "SGDClassifier",
+        "os.system",
+        "builtins.eval",
+        "numpy.testing.assert_equal",
+        "river.drift.ADWIN",
+        "sklearn.base.BaseEstimator",
+        "sklearn.base.ClassifierMixin",
+        "sklearn.conftest.pytest_configure",
+        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.linear_model.SGDClassifier",  # not where it is made
+        "sklearn.linear_model._base.LinearClassifierMixin",
+        "sklearn.linear_model._base.make_dataset",
+        "sklearn.nowhere._at_all.SGDClassifier",
+        "sklearn.tests.test_base.MyEstimator",
+        "sklearn.utils._testing.MinimalClassifier",
+        "sklearn.utils._testing.subprocess",
+    ],
+)
+def test_nothing_else_is_one(name: str) -> None:
+    assert name not in SKLEARN_ESTIMATOR_TYPE_NAMES
+    assert not is_estimator(name)
+
+
+def test_a_run_begins_without_importing_all_of_scikit_learn() -> None:
+    in_a_process_of_its_own(HAS_IMPORTED_LITTLE)
+
+
+def test_a_run_loads_estimators_and_nothing_that_is_not_listed() -> None:
+    in_a_process_of_its_own(LOADS)
+
+
+def test_the_list_is_put_back_where_the_import_fails() -> None:
+    listing = sklearn.utils.all_estimators
+    with pytest.raises(ImportError), unlisted():
+        raise ImportError
+    assert sklearn.utils.all_estimators is listing
