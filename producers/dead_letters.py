@@ -83,7 +83,8 @@ def undeliverable(key: bytes | None, value: bytes | None) -> DeadLetter:
     """
     try:
         source = msgspec.json.decode(value or b"{}", type=_Source)
-    except msgspec.DecodeError:  # a delivery callback must not raise, whatever it is given
+    # A delivery callback must not raise, whatever it is given.
+    except (msgspec.DecodeError, UnicodeDecodeError):
         source = _Source()
     facts = {
         "stage": str(Stage.PRODUCE),

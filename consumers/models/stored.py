@@ -169,7 +169,7 @@ def learner_state(stored: Stored) -> LearnerState:
     """
     try:
         return msgspec.json.decode(stored.content.state["learner"], type=LearnerState)
-    except (KeyError, msgspec.DecodeError) as error:
+    except (KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CheckpointError(
             f"checkpoint {stored.pointer.key}: the learner's state cannot be read ({error}); "
             f"{checkpoint.MEND}"

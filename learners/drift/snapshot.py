@@ -79,7 +79,7 @@ def decode(data: bytes) -> Snapshot:
     """
     try:
         return msgspec.msgpack.decode(data, type=Snapshot)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DriftStateError(f"the drift detectors' state cannot be read: {error}") from None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from river.drift import ADWIN
 from river.stats import Mean
@@ -165,6 +165,7 @@ def test_a_flipped_bit_raises_nothing_else(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
+@example(b"\x81\xa4\x00\x00\x00\x80")  # a key that is no UTF-8
 def test_no_bytes_raise_anything_else(data: bytes) -> None:
     monitor = monitor_of("adwin", "ddm")
     for snapshot in (data, with_seen(data)):
