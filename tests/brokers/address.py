@@ -32,5 +32,8 @@ class AddressServer:
     def kill(self) -> None:
         raise UnavailableError(f"the broker at {self.bootstrap_servers} is not ours to kill")
 
+    def stop(self) -> None:
+        raise UnavailableError(f"the broker at {self.bootstrap_servers} is not ours to stop")
+
     def close(self) -> None:
         pass

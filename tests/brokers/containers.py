@@ -15,6 +15,7 @@ from testcontainers.core.docker_client import DockerClient
 from tests.brokers.server import (
     KAFKA_VERSION,
     QUICK_START,
+    STOP_TIMEOUT_S,
     Announce,
     Jvm,
     Kind,
@@ -77,6 +78,10 @@ class ContainerServer:
     def kill(self) -> None:
         if self._container is not None:
             self._container.get_wrapped_container().kill("SIGKILL")
+
+    def stop(self) -> None:
+        if self._container is not None:
+            self._container.get_wrapped_container().stop(timeout=round(STOP_TIMEOUT_S))
 
     def close(self) -> None:
         container, self._container = self._container, None

@@ -89,6 +89,18 @@ class Kafka:
             self._server.kill()
             self._up = False
 
+    def stop(self) -> None:
+        """End the broker in order; `start` brings it back with its data.
+
+        Raises
+        ------
+        UnavailableError
+            If somebody else runs it.
+        """
+        if self._up:
+            self._server.stop()
+            self._up = False
+
     def close(self) -> None:
         """Leave nothing behind: the broker goes, or its topics do where somebody else runs it."""
         if self.kind is Kind.ADDRESS and self._topics:

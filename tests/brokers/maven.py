@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.brokers.server import (
     KAFKA_VERSION,
     QUICK_START,
+    STOP_TIMEOUT_S,
     Announce,
     Jvm,
     Kind,
@@ -82,6 +83,12 @@ class MavenServer:
         if process is not None:
             process.kill()
             process.wait()
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait(STOP_TIMEOUT_S)
 
     def close(self) -> None:
         self.kill()

@@ -18,6 +18,7 @@ Announce = Callable[[str], None]
 
 KAFKA_VERSION = "4.3.0"
 READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 30.0
 
 
 class Jvm(NamedTuple):
@@ -68,6 +69,9 @@ class Server(Protocol):
 
     def kill(self) -> None:
         """End it as kill -9 does. Raises `UnavailableError` where it is not ours to kill."""
+
+    def stop(self) -> None:
+        """End it in order. Raises `UnavailableError` where it is not ours."""
 
     def close(self) -> None:
         """End it and remove what it left, whatever state it is in. Safe to call twice."""

@@ -24,7 +24,7 @@ class Stand:
     def start(self) -> None:
         raise AssertionError("choosing starts nothing")
 
-    kill = close = start
+    kill = stop = close = start
 
 
 def offered(*there: Kind) -> Sources:

@@ -111,10 +111,19 @@ def restart_all(battle: Battle, fault: Fault) -> None:
 
 
 def restart_broker(battle: Battle, fault: Fault) -> None:
-    """Kill the broker and start it again."""
+    """End the broker, by kill -9 where that leaves transactions as they are, and start it again.
+
+    A broker that is alone (Kafka 4.3) leaves out markers when it comes back from a kill: it begins
+    to send them while it has its place of before, then loses that until it is registered anew, and
+    takes partitions without a leader for deleted ones. A transaction that was ending then hangs for
+    good, or is visible in part. Brokers of a cluster are killed in `test_faults_brokers`.
+    """
     battle.everyone_up()
     battle.worker(fault.victim)
-    battle.broker.kill()
+    if battle.tally.delivery == "exactly_once":
+        battle.broker.stop()
+    else:
+        battle.broker.kill()
     try:
         battle.pause(fault.delay_s)
     finally:
