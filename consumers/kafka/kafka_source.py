@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
 from consumers.kafka.batch_size import BatchSize
@@ -24,6 +24,12 @@ from learners.events import Records
 from metrics.facts import RollbackReason
 
 _log = logging.getLogger("streamfit.source")
+_SHORT_TIMEOUT_S = 2.0
+_HELD = (
+    "Kafka is up, and does not tell the committed offsets of partitions {}: a transaction that has "
+    "written them is not over. That of a killed process ends within its time-out; one that Kafka "
+    "has lost is found by `kafka-transactions.sh find-hanging`, and ended by its `abort`"
+)
 
 
 class KafkaSource:
@@ -132,10 +138,22 @@ class KafkaSource:
     def committed(self) -> dict[int, Committed]:
         """Ask what the group has committed for every owned partition."""
         owned = self._ownership.owned
-        found: dict[int, Committed] = self._requests.ask(
-            lambda: committed_of(self._consumer, self._topic, owned)
-        )
+        try:
+            found: dict[int, Committed] = self._requests.ask(
+                lambda: committed_of(self._consumer, self._topic, owned)
+            )
+        except EpochLostError as error:
+            if error.reason is not RollbackReason.KAFKA or not self._is_there():
+                raise
+            raise EpochLostError(RollbackReason.KAFKA, _HELD.format(sorted(owned))) from None
         return found
+
+    def _is_there(self) -> bool:
+        """Ask Kafka for something that nothing can hold back."""
+        try:
+            return bool(self._consumer.partitions(self._topic, _SHORT_TIMEOUT_S))
+        except KafkaException:
+            return False
 
     def bounds(self, partition: int) -> tuple[int, int]:
         """Give the first offset that is still there, and the one after the last."""

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer, Producer
 
 from tests.brokers.kafka import Kafka
 from tests.chaos.killer import COMBINATIONS
 from tests.chaos.life import Nest
 from tests.chaos.trial import trial
+from tests.jobs import TIMEOUT_S
 
 # Points at which the nth time is one with an epoch behind it, and work that no epoch holds.
 POINTS = {
@@ -97,3 +99,35 @@ def test_row_50_kill_9_again_and_again_is_as_if_nothing_had_happened(
             life.kill()
     tried.run_to_the_end()
     assert tried.violations(faults=4) == []
+
+
+@pytest.mark.slow
+def test_offsets_that_a_foreign_transaction_holds_are_waited_for_and_the_mend_is_named(
+    nest: Nest, kafka: Kafka, tmp_path: Path
+) -> None:
+    tried = trial(nest, kafka, tmp_path, delivery="exactly_once")
+    tried.give(20)
+    tried.run_to_the_end()
+    options: dict[str, str | int | float | bool] = {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "log_level": 2,
+    }
+    producer = Producer({**options, "transactional.id": kafka.unique("foreign")})
+    member = Consumer({**options, "group.id": tried.job.group})
+    try:
+        producer.init_transactions(TIMEOUT_S)
+        producer.begin_transaction()
+        offsets = list(tried.places().values())
+        producer.send_offsets_to_transaction(offsets, member.consumer_group_metadata(), TIMEOUT_S)
+        with tried.running() as life:
+            life.until_told(
+                "Kafka is up, and does not tell the committed offsets of partitions [0]"
+            )
+            assert "kafka-transactions.sh find-hanging" in life.told()
+            producer.abort_transaction(TIMEOUT_S)
+            tried.give(20)
+            tried.settle(life)
+            life.stop()
+    finally:
+        member.close()
+    assert tried.violations() == []

@@ -1,7 +1,7 @@
 """The session's broker: what streamfit's guarantees rest on holds on it, whatever it comes from."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -156,8 +156,9 @@ def test_a_topic_that_nobody_made_does_not_appear(kafka: Kafka) -> None:
     assert error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
-def test_a_killed_broker_comes_back_at_its_address_with_records_and_offsets(
-    mortal_kafka: Kafka,
+@pytest.mark.parametrize("end", [Kafka.kill, Kafka.stop])
+def test_a_broker_that_ended_comes_back_at_its_address_with_records_and_offsets(
+    mortal_kafka: Kafka, end: Callable[[Kafka], None]
 ) -> None:
     kafka = mortal_kafka
     address, topic, group = kafka.bootstrap_servers, kafka.create_topic(), kafka.unique("group")
@@ -165,7 +166,7 @@ def test_a_killed_broker_comes_back_at_its_address_with_records_and_offsets(
     committer = consumer(kafka, group)
     committer.commit(offsets=[TopicPartition(topic, 0, 1, metadata="pointer")], asynchronous=False)
     committer.close()
-    kafka.kill()
+    end(kafka)
     with pytest.raises(KafkaException):
         Producer({"bootstrap.servers": address, "log_level": 0}).list_topics(timeout=0.5)
     kafka.start()
