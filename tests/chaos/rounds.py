@@ -25,6 +25,9 @@ from tests.chaos.traffic import Traffic
 from tests.chaos.violations import Violation
 from tests.jobs import SETTINGS, samples
 
+# What a process leaves open as it stops, the broker ends: after the time-out of ten seconds, for
+# which it looks every ten.
+OPEN_S = 25.0
 # Short epochs and small batches: many failpoints a second. Two checkpoints: collected at once.
 WORDS = ("checkpoint.every=100ms", "checkpoint.keep=2", "learning.max_batch=64")
 
@@ -136,7 +139,7 @@ def _judge(ground: Ground, tally: Tally, metrics: Mapping[str, float] | None) ->
     )
     complete = not tally.violations
     try:
-        evidence = gather(where, Model())
+        evidence = gather(where, Model(), pending_s=OPEN_S)
     except (KafkaException, TimeoutError) as error:
         tally.violations.append(Violation("run", f"nothing to judge: {error}"))
         return
