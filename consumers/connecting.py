@@ -118,7 +118,7 @@ def _parts(settings: Settings, observer: Observer, tracing: Tracing, waits_for: 
         sink=sink,
         delivery=delivery,
         restorer=_restorer(settings, source, makers, reach),
-        membership=_membership(settings, cluster, waits_for),
+        membership=_membership(settings, cluster, source, waits_for),
         observer=observer,
         reach=reach,
     )
@@ -168,14 +168,16 @@ def _check_delivery(settings: Settings, cluster: Cluster) -> None:
         )
 
 
-def _membership(settings: Settings, cluster: Cluster, tell: Tell) -> Membership:
+def _membership(
+    settings: Settings, cluster: Cluster, source: KafkaSource, tell: Tell
+) -> Membership:
     instance = settings.input.instance
     is_shared = settings.learning.scope == "partition"
     if cluster.embedded or (is_shared and instance is None):
         return JoinsAtOnce()
-    coordinator = cluster.coordinator_of(settings.input.group, settings.input.topic)
     if is_shared and instance is not None:
-        return LooksAround(coordinator.members, instance)
+        return LooksAround(source.assignments, instance)
+    coordinator = cluster.coordinator_of(settings.input.group)
     return StandsBy(coordinator.members, instance, random.random, tell)
 
 

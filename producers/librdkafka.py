@@ -226,6 +226,8 @@ _FUNCTIONS: dict[str, tuple[object, tuple[object, ...]]] = {
     ),
     "rd_kafka_metadata": (c_int, (_P, c_int, _P, POINTER(POINTER(Metadata)), c_int)),
     "rd_kafka_metadata_destroy": (None, (POINTER(Metadata),)),
+    "rd_kafka_list_groups": (c_int, (_P, c_char_p, POINTER(_P), c_int)),
+    "rd_kafka_group_list_destroy": (None, (_P,)),
     "rd_kafka_consumer_group_metadata": (_P, (_P,)),
     "rd_kafka_consumer_group_metadata_write": (_P, (_P, POINTER(_P), POINTER(c_size_t))),
     "rd_kafka_mem_free": (None, (_P, _P)),

@@ -152,14 +152,14 @@ class Cluster:
             )
             return DEFAULT_MAX_BYTES
 
-    def coordinator_of(self, group: str, topic: str) -> Coordinator:
-        """Give what asks who is in a group, and has what of a topic; it connects by itself."""
+    def coordinator_of(self, group: str) -> Coordinator:
+        """Give what asks who is in a group; it connects by itself."""
 
         def connect() -> AdminClient:
             with making_a_client(LATER):
                 return AdminClient(self._options, logger=_log)
 
-        return Coordinator(connect, group, topic)
+        return Coordinator(connect, group)
 
     def _describe(self, topic: str) -> Any:
         if self.embedded:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from consumers.errors import EpochLostError, KafkaUnreachableError
@@ -29,13 +29,10 @@ class Member:
         Its `group.instance.id`.
     name : str
         What a person finds it by.
-    partitions : frozenset of int or None
-        What it was given of the input topic; None while the group rebalances.
     """
 
     instance: str | None
     name: str
-    partitions: frozenset[int] | None = None
 
 
 Ask = Callable[[], "Future[list[Member]]"]
@@ -106,13 +103,13 @@ class Coordinator:
     ----------
     connect : callable
         Makes a client; an `EpochLostError` of it is the answer to what was asked.
-    group, topic : str
-        The group, and what it reads.
+    group : str
+        The group.
     """
 
-    def __init__(self, connect: Callable[[], AdminClient], group: str, topic: str) -> None:
+    def __init__(self, connect: Callable[[], AdminClient], group: str) -> None:
         self._connect = connect
-        self._group, self._topic = group, topic
+        self._group = group
         self._admin: AdminClient | None = None
 
     def members(self) -> "Future[list[Member]]":
@@ -130,7 +127,7 @@ class Coordinator:
                 return
             error = found.exception()
             if error is None:
-                members.set_result(_members(found.result(), self._topic))
+                members.set_result([_member(each) for each in found.result().members])
             else:
                 self._forget()
                 members.set_exception(self._meaning(error))
@@ -156,15 +153,6 @@ class Coordinator:
         threading.Thread(target=last.clear, name="forget", daemon=True).start()
 
 
-def _members(told: Any, topic: str) -> list[Member]:
-    is_stable = told.state == ConsumerGroupState.STABLE
-    return [_member(each, topic if is_stable else None) for each in told.members]
-
-
-def _member(told: Any, topic: str | None) -> Member:
+def _member(told: Any) -> Member:
     name = f"{told.group_instance_id or told.member_id} on {told.host}"
-    if topic is None:
-        return Member(told.group_instance_id or None, name)
-    places = told.assignment.topic_partitions
-    mine = frozenset(place.partition for place in places if place.topic == topic)
-    return Member(told.group_instance_id or None, name, mine)
+    return Member(told.group_instance_id or None, name)

@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import KafkaException, TopicPartition
 
 from consumers.errors import EpochLostError, FencedError, KafkaUnreachableError
+from consumers.kafka.assignments import Assignments
 from consumers.kafka.batch_size import BatchSize
 from consumers.kafka.config import max_poll_s
 from consumers.kafka.consumer import Consumer
@@ -21,6 +22,7 @@ from consumers.kafka.queries import MissingTopicError
 from consumers.kafka.requests import TIMEOUT_S, Requests
 from consumers.kafka.source import Change, Committed, only
 from learners.events import Records
+from metrics.events import GROUP_NOT_DESCRIBED
 from metrics.facts import RollbackReason
 
 _log = logging.getLogger("streamfit.source")
@@ -154,6 +156,17 @@ class KafkaSource:
             return bool(self._consumer.partitions(self._topic, _SHORT_TIMEOUT_S))
         except KafkaException:
             return False
+
+    def assignments(self) -> Assignments:
+        """Ask which member of the group has which partitions; none where nobody tells."""
+        try:
+            return self._consumer.assignments(
+                self._config["group.id"], self._topic, _SHORT_TIMEOUT_S
+            )
+        except KafkaException as error:
+            told = error.args[0].str()
+            _log.info("the group cannot be described: %s", told, extra=GROUP_NOT_DESCRIBED())
+            return {}
 
     def bounds(self, partition: int) -> tuple[int, int]:
         """Give the first offset that is still there, and the one after the last."""

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from consumers.errors import KafkaUnreachableError
+from consumers.kafka.assignments import Assignments
 from consumers.kafka.coordinator import Ask, Inquiry, Member
 from metrics.events import STANDING_BY, UNASSIGNED
 
@@ -82,19 +82,20 @@ class LooksAround(JoinsAtOnce):
     Parameters
     ----------
     ask : callable
-        Asks the coordinator for the group's members.
+        Asks which member of the group has which partitions; nothing where nobody tells.
     instance : str
-        Our own `group.instance.id`. A group whose members have none needs nobody to look: there
-        whoever is killed is missed.
+        Our own `group.instance.id`, which member ids begin with. A group whose members have none
+        needs nobody to look: there whoever is killed is missed.
     """
 
-    def __init__(self, ask: Ask, instance: str) -> None:
+    def __init__(self, ask: Callable[[], Assignments], instance: str) -> None:
         super().__init__()
-        self._inquiry = Inquiry(ask)
+        self._ask = ask
         self._instance = instance
         self._everything: frozenset[int] = frozenset()
         self._look_s = 0.0
         self._missing: frozenset[int] = frozenset()
+        self._looks = 0
 
     def must_leave(
         self,
@@ -104,50 +105,41 @@ class LooksAround(JoinsAtOnce):
     ) -> bool:
         """Stay, and look around soon."""
         self._everything = everything
-        self._look_again(now, LOOK_SOON_S)
+        self._begin_anew(now)
         return False
 
     def must_join_anew(self, now: float) -> bool:
-        """Tell whether partitions are with nobody, at two looks in turn, and we are to mend it."""
-        if now < self._look_s or not self._inquiry.done(now):
+        """Tell whether partitions are with nobody, look after look, and we are to mend it."""
+        if now < self._look_s:
             return False
-        try:
-            members = self._inquiry.take() or []
-        except KafkaUnreachableError:  # this login may not see the group: it works all the same
-            members = []
-        before = self._missing
-        self._look_again(now, LOOK_EVERY_S)
-        missing = self._unassigned(members)
-        if not missing:
+        given = self._ask()
+        missing = self._everything.difference(*given.values()) if given else frozenset()
+        self._looks = self._looks + 1 if missing and missing == self._missing else 1
+        self._missing = missing
+        self._look_s = now + (LOOK_SOON_S if missing else LOOK_EVERY_S)
+        if not missing or self._looks < 2:
             return False
-        self._look_again(now, LOOK_SOON_S, missing)
-        if missing != before or self._instance != _least_busy(members):
+        # One after the other, should those before not do it.
+        if _rank(given, self._instance) > self._looks - 2:
             return False
         _log.warning(
             "nobody in the group has partitions %s: joining anew, so that they are given away",
             sorted(missing),
             extra=UNASSIGNED(partitions=sorted(missing)),
         )
-        self._look_again(now, LOOK_SOON_S)
+        self._begin_anew(now)
         self.wait(now, LONGEST_WAIT_S)
         return True
 
-    def _look_again(
-        self, now: float, seconds: float, missing: frozenset[int] = frozenset()
-    ) -> None:
-        self._look_s, self._missing = now + seconds, missing
-
-    def _unassigned(self, members: Sequence[Member]) -> frozenset[int]:
-        given = [each.partitions for each in members if each.partitions is not None]
-        if len(given) < max(1, len(members)):  # it rebalances, or is not told
-            return frozenset()
-        return self._everything.difference(*given)
+    def _begin_anew(self, now: float) -> None:
+        self._look_s, self._missing, self._looks = now + LOOK_SOON_S, frozenset(), 0
 
 
-def _least_busy(members: Sequence[Member]) -> str | None:
-    """Give the instance with the fewest partitions; of several the first by name."""
-    static = [(len(m.partitions or ()), m.instance) for m in members if m.instance is not None]
-    return min(static)[1] if static else None
+def _rank(given: Assignments, instance: str) -> int:
+    """Give the number of members that have less to lose: fewer partitions, or a name before."""
+    busy = sorted((len(partitions), member) for member, partitions in given.items())
+    mine = [rank for rank, (_, member) in enumerate(busy) if member.startswith(f"{instance}-")]
+    return min(mine, default=len(busy))
 
 
 class StandsBy:

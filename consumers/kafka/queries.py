@@ -8,6 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, TopicPartition
 
+from consumers.kafka.assignments import Assignments, assignments
 from producers import librdkafka
 from producers.handle import Handle, ms
 
@@ -113,6 +114,10 @@ class Queries(Handle):
             return frozenset(found.partitions[i].id for i in range(found.partition_cnt))
         finally:
             self._library.rd_kafka_metadata_destroy(metadata)
+
+    def assignments(self, group: str, topic: str, timeout_s: float) -> Assignments:
+        """Ask which member of a group has which partitions of a topic; none while it rebalances."""
+        return assignments(self._handle, group, topic, ms(timeout_s))
 
     def consumer_group_metadata(self) -> bytes:
         """Give who this member is, as a producer's transaction takes it."""

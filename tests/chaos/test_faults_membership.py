@@ -81,6 +81,7 @@ def test_row_16_a_static_member_that_restarts_at_once_makes_no_rebalance(
     assert tried.violations() == []
 
 
+@pytest.mark.slow
 def test_row_16_what_a_static_member_gave_up_as_it_was_killed_is_given_to_another(
     nest: Nest, kafka: Kafka, tmp_path: Path
 ) -> None:

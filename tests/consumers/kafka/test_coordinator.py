@@ -5,25 +5,13 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any, cast
 
-from confluent_kafka import ConsumerGroupState, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.kafka.coordinator import TIMEOUT_S, Coordinator, Member
 from consumers.kafka.membership import StandsBy
 
-GROUP, TOPIC = "group", "topic"
-TOLD = SimpleNamespace(
-    group_instance_id=None,
-    member_id="m1",
-    host="/10.0.0.7",
-    assignment=SimpleNamespace(
-        topic_partitions=[
-            *(TopicPartition(TOPIC, partition) for partition in (0, 2)),
-            TopicPartition("another", 1),
-        ]
-    ),
-)
-STABLE, MOVING = ConsumerGroupState.STABLE, ConsumerGroupState.PREPARING_REBALANCING
+GROUP = "group"
+TOLD = SimpleNamespace(group_instance_id=None, member_id="m1", host="/10.0.0.7")
 DEADLINE_S = 10.0
 
 
@@ -55,8 +43,8 @@ class Clients:
         self.made.append(weakref.ref(admin))
         return cast("AdminClient", admin)
 
-    def answer(self, *members: SimpleNamespace, state: ConsumerGroupState = STABLE) -> None:
-        self.question().set_result(SimpleNamespace(members=list(members), state=state))
+    def answer(self, *members: SimpleNamespace) -> None:
+        self.question().set_result(SimpleNamespace(members=list(members)))
 
     def fail(self) -> "Future[None]":
         """Fail the last question; what it gives ends when the client is gone."""
@@ -78,24 +66,17 @@ class Clients:
 
 def test_a_client_that_answers_is_asked_again() -> None:
     clients = Clients()
-    coordinator = Coordinator(clients, GROUP, TOPIC)
+    coordinator = Coordinator(clients, GROUP)
     for _ in range(2):
         members = coordinator.members()
         clients.answer(TOLD)
-        assert members.result(0) == [Member(None, "m1 on /10.0.0.7", frozenset({0, 2}))]
+        assert members.result(0) == [Member(None, "m1 on /10.0.0.7")]
     assert len(clients.made) == 1
-
-
-def test_what_a_member_was_given_is_not_told_while_the_group_rebalances() -> None:
-    clients = Clients()
-    members = Coordinator(clients, GROUP, TOPIC).members()
-    clients.answer(TOLD, state=MOVING)
-    assert members.result(0) == [Member(None, "m1 on /10.0.0.7", None)]
 
 
 def test_a_client_that_failed_is_let_go_of_and_the_next_question_goes_to_a_new_one() -> None:
     clients = Clients()
-    coordinator = Coordinator(clients, GROUP, TOPIC)
+    coordinator = Coordinator(clients, GROUP)
     members = coordinator.members()
     gone = clients.fail()
     assert isinstance(members.exception(0), TimeoutError)
@@ -108,7 +89,7 @@ def test_a_client_that_failed_is_let_go_of_and_the_next_question_goes_to_a_new_o
 
 def test_a_question_without_an_answer_is_given_up_and_asked_again_by_another_client() -> None:
     clients = Clients()
-    standby = StandsBy(Coordinator(clients, GROUP, TOPIC).members, None, lambda: 0.5)
+    standby = StandsBy(Coordinator(clients, GROUP).members, None, lambda: 0.5)
     assert not standby.may_join(0.0)
     gone = clients.gone()
     assert not standby.may_join(TIMEOUT_S)
@@ -124,7 +105,7 @@ def test_a_question_without_an_answer_is_given_up_and_asked_again_by_another_cli
 
 def test_an_answer_that_comes_too_late_changes_nothing() -> None:
     clients = Clients()
-    coordinator = Coordinator(clients, GROUP, TOPIC)
+    coordinator = Coordinator(clients, GROUP)
     members, question = coordinator.members(), clients.question()
     members.cancel()
     assert coordinator.members() is not members

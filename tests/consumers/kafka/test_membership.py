@@ -1,10 +1,13 @@
 """When to join the group, and when to give way."""
 
+import struct
 from concurrent.futures import Future
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from consumers.errors import KafkaUnreachableError
+from consumers.kafka.assignments import partitions_in
 from consumers.kafka.coordinator import Member
 from consumers.kafka.membership import (
     ASK_EVERY_S,
@@ -169,61 +172,72 @@ def test_who_holds_the_group_is_told_once(caplog: pytest.LogCaptureFixture) -> N
     assert caplog.text.count("other on /10.0.0.7") == 1
 
 
-def given(instance: str | None, *partitions: int) -> Member:
-    return Member(instance, f"{instance} on /10.0.0.7", frozenset(partitions))
+UUID = "12345678-1234-1234-1234-1234567890ab"
+A, B, C = (f"{name}-{UUID}" for name in "abc")
 
 
-MOVING = Member("b", "b on /10.0.0.7", None)
+class Group:
+    """Tells who has what, and counts how often it was asked."""
+
+    def __init__(self, **given: set[int]) -> None:
+        self.given = given
+        self.asked = 0
+
+    def __call__(self) -> dict[str, frozenset[int]]:
+        self.asked += 1
+        names = {"a": A, "b": B, "c": C}
+        return {names[name]: frozenset(given) for name, given in self.given.items()}
 
 
-def looks(coordinator: Coordinator, times: list[float], instance: str = "b") -> list[bool]:
-    """Let a member that was just given partitions look around at these times."""
-    membership = LooksAround(coordinator.ask, instance)
+def looking(group: Group, instance: str = "b") -> LooksAround:
+    """Make a member that was just given something."""
+    membership = LooksAround(group, instance)
     assert membership.may_join(0.0)
     assert not membership.must_leave(frozenset({0}), ALL, 0.0)
-    return [membership.must_join_anew(now) for now in times]
+    return membership
 
 
-SOON = [LOOK_SOON_S, 2 * LOOK_SOON_S, 3 * LOOK_SOON_S]
+SOON = [LOOK_SOON_S, 2 * LOOK_SOON_S, 3 * LOOK_SOON_S, 4 * LOOK_SOON_S]
 
 
 @pytest.mark.parametrize(
-    ("members", "joins_anew"),
+    ("held", "at"),
     [
-        ([given("a", 0, 1), given("b", 2)], False),
-        ([given("a", 0, 1), given("b")], True),
-        ([given("a", 0), given("b"), given("c", 1)], True),
-        ([given("a", 0), given("b", 1)], False),  # both may: the first by name does
-        ([given("b", 0), given("c", 1)], True),
-        ([given("a"), given("b", 1)], False),
-        ([given(None), given("b", 1)], True),  # it does not look
-        ([given("a", 0, 1), MOVING], False),
-        ([], False),
+        ({"a": {0, 1}, "b": {2}}, None),
+        ({"a": {0, 1}, "b": set()}, 1),
+        ({"a": {0}, "b": set(), "c": {1}}, 1),
+        ({"b": {0}, "c": {1}}, 1),
+        ({"a": {0}, "b": {1}}, 2),  # the first by name has its turn before
+        ({"a": set(), "b": {1}}, 2),
+        ({"a": set(), "b": {1}, "c": set()}, 3),
+        ({}, None),  # it rebalances, or is not told
     ],
 )
-def test_of_those_who_see_a_partition_with_nobody_the_least_busy_joins_anew(
-    members: list[Member], *, joins_anew: bool
+def test_of_those_who_see_a_partition_with_nobody_the_least_busy_joins_anew_first(
+    held: dict[str, set[int]], at: int | None
 ) -> None:
-    assert looks(Coordinator(*members), SOON) == [False, joins_anew, False]
+    membership = looking(Group(**held))
+    for number, now in enumerate(SOON):
+        joins_anew = membership.must_join_anew(now)
+        assert joins_anew is (number == at)
+        if joins_anew:
+            return
 
 
 def test_a_partition_on_its_way_is_with_nobody_only_at_one_look() -> None:
-    coordinator = Coordinator(given("a", 0, 1), given("b"))
-    membership = LooksAround(coordinator.ask, "b")
-    membership.must_leave(frozenset(), ALL, 0.0)
+    group = Group(a={0, 1}, b=set())
+    membership = looking(group)
     assert not membership.must_join_anew(SOON[0])
-    coordinator.members[1] = given("b", 2)
+    group.given["b"] = {2}
     assert not membership.must_join_anew(SOON[1])
-    coordinator.members[:] = [given("a", 1, 2), given("b")]
+    group.given = {"a": {1, 2}, "b": set()}
     assert not membership.must_join_anew(SOON[1] + LOOK_EVERY_S)
-    coordinator.members[:] = [given("a", 0, 2), given("b")]  # another one
+    group.given = {"a": {0, 2}, "b": set()}  # another one
     assert not membership.must_join_anew(SOON[2] + LOOK_EVERY_S)
 
 
 def test_whoever_was_just_given_something_begins_to_look_anew() -> None:
-    coordinator = Coordinator(given("a", 0, 1), given("b"))
-    membership = LooksAround(coordinator.ask, "b")
-    membership.must_leave(frozenset(), ALL, 0.0)
+    membership = looking(Group(a={0, 1}, b=set()))
     assert not membership.must_join_anew(SOON[0])
     membership.must_leave(frozenset(), ALL, SOON[0])
     assert not membership.must_join_anew(SOON[1])
@@ -231,23 +245,30 @@ def test_whoever_was_just_given_something_begins_to_look_anew() -> None:
 
 
 def test_while_all_is_well_it_looks_only_now_and_then() -> None:
-    coordinator = Coordinator(given("a", 0, 1), given("b", 2))
-    looks(coordinator, [second / 2 for second in range(2 * 120)])
-    assert coordinator.asked == 1 + (120 - LOOK_SOON_S) // LOOK_EVERY_S
-
-
-def test_a_group_that_may_not_be_seen_is_left_to_itself() -> None:
-    forbidden: Future[list[Member]] = Future()
-    forbidden.set_exception(KafkaUnreachableError("grant READ on it"))
-    membership = LooksAround(lambda: forbidden, "b")
-    membership.must_leave(frozenset(), ALL, 0.0)
-    assert not any(membership.must_join_anew(now) for now in SOON)
+    group = Group(a={0, 1}, b={2})
+    membership = looking(group)
+    assert not any(membership.must_join_anew(second / 2) for second in range(2 * 120))
+    assert group.asked == 1 + (120 - LOOK_SOON_S) // LOOK_EVERY_S
 
 
 def test_whoever_joins_anew_stays_outside_for_a_moment() -> None:
-    coordinator = Coordinator(given("a", 0, 1), given("b"))
-    membership = LooksAround(coordinator.ask, "b")
-    membership.must_leave(frozenset(), ALL, 0.0)
+    membership = looking(Group(a={0, 1}, b=set()))
     assert [membership.must_join_anew(now) for now in SOON[:2]] == [False, True]
     assert not membership.may_join(SOON[1] + LONGEST_WAIT_S - 0.01)
     assert membership.may_join(SOON[1] + LONGEST_WAIT_S)
+
+
+@given(st.dictionaries(st.text(max_size=5), st.sets(st.integers(0, 2**31 - 1), max_size=5)))
+def test_an_assignment_is_read_as_kafka_writes_it(topics: dict[str, set[int]]) -> None:
+    raw = struct.pack(">hi", 3, len(topics))
+    for topic, partitions in topics.items():
+        name = topic.encode()
+        raw += struct.pack(">h", len(name)) + name
+        raw += struct.pack(f">i{len(partitions)}i", len(partitions), *partitions)
+    for topic, partitions in topics.items():
+        assert partitions_in(raw + b"userdata", topic) == partitions
+    assert partitions_in(raw, "another topic") == frozenset()
+
+
+def test_a_member_that_was_given_nothing_may_have_an_empty_assignment() -> None:
+    assert partitions_in(b"", "topic") == frozenset()

@@ -161,7 +161,7 @@ def test_a_new_producer_that_is_refused_later_is_tried_again_and_the_old_one_sta
 
 def test_a_standby_that_can_make_no_client_for_a_while_goes_on_standing_by() -> None:
     cluster = Cluster(NOWHERE)
-    coordinator = cluster.coordinator_of("group", "topic")
+    coordinator = cluster.coordinator_of("group")
     cluster._options |= REFUSED
     standby = StandsBy(coordinator.members, None, lambda: 0.5)
     assert not standby.may_join(0.0)
