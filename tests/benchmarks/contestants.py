@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ENVIRONMENTS = HERE.parents[1] / ".cache" / "bench"
+_PROJECT = HERE.parents[1]
+ENVIRONMENTS = _PROJECT / ".cache" / "bench"
 _INSTALL_TIMEOUT_S = 600.0
 _CLIENT = ("confluent-kafka==2.16.1", "orjson==3.11.4", "river==0.26.1")
 
@@ -119,6 +120,24 @@ def python_of(contestant: Contestant, say: Callable[[str], None]) -> str | None:
         return None
     stamp.write_text(wanted)
     return str(python)
+
+
+def installed_command(say: Callable[[str], None]) -> str:
+    """Give streamfit's command as users have it: without what only its developers need.
+
+    Some of that is imported by scikit-learn and numba where it is there.
+    """
+    folder, lock = ENVIRONMENTS / "streamfit", _PROJECT / "requirements.lock"
+    python, stamp = folder / "bin" / "python", folder / "installed"
+    pip = (str(python), "-m", "pip", "--disable-pip-version-check", "--quiet", "install")
+    if not stamp.exists() or stamp.read_text() != lock.read_text():
+        say("installing streamfit as its users do, once")
+        _run(sys.executable, "-m", "venv", "--clear", str(folder))
+        _run(*pip, "--require-hashes", "--requirement", str(lock))
+        _run(str(python), "-m", "compileall", "-q", str(folder / "lib"), check=False)
+        stamp.write_text(lock.read_text())
+    _run(*pip, "--no-deps", "--no-build-isolation", "--force-reinstall", str(_PROJECT))
+    return str(folder / "bin" / "streamfit")
 
 
 def _run(*words: str, check: bool = True) -> None:

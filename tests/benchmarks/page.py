@@ -220,4 +220,6 @@ def _restart(restart: Found) -> str:
         for size, each in restart.items()
     ]
     head = ["checkpoint, bytes", "start to first prediction, s", "a bare consumer's join, s"]
-    return "## Restart\n\n" + table([*head, "on top of it, s"], rows)
+    return "## Restart\n\nInstalled as users do, from `requirements.lock`.\n\n" + table(
+        [*head, "on top of it, s"], rows
+    )

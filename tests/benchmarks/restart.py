@@ -11,7 +11,7 @@ from uuid import uuid4
 import numpy as np
 from confluent_kafka import Consumer, Producer
 
-from tests.benchmarks.contest import COMMAND, ContestError
+from tests.benchmarks.contest import ContestError
 from tests.benchmarks.observing import Progress
 from tests.benchmarks.tables import Spread
 from tests.benchmarks.workload import create_topic, delete_topics
@@ -44,12 +44,20 @@ port = 0
 """
 
 
-def measure(bootstrap: str) -> dict[str, dict[str, float]]:
-    """Give medians in seconds, by the checkpoint's size in bytes; `join_s` is a bare consumer's."""
+def measure(bootstrap: str, command: str) -> dict[str, dict[str, float]]:
+    """Give medians in seconds, by the checkpoint's size in bytes; `join_s` is a bare consumer's.
+
+    Parameters
+    ----------
+    bootstrap : str
+        The broker.
+    command : str
+        Streamfit's.
+    """
     joins = [_join_s(bootstrap) for _ in range(_ROUNDS)]
     found = {}
     for n_features, n_classes in SIZES:
-        size, seconds = _restarts(bootstrap, n_features, n_classes)
+        size, seconds = _restarts((bootstrap, command), n_features, n_classes)
         total, join = Spread.of(seconds).median, Spread.of(joins).median
         found[str(size)] = {"start_s": total, "join_s": join, "beyond_s": total - join}
     return found
@@ -69,8 +77,9 @@ def _join_s(bootstrap: str) -> float:
     return joined[0] - began
 
 
-def _restarts(bootstrap: str, n_features: int, n_classes: int) -> tuple[int, list[float]]:
+def _restarts(where: tuple[str, str], n_features: int, n_classes: int) -> tuple[int, list[float]]:
     """Give the size of the newest checkpoint, and seconds from start to first prediction."""
+    bootstrap, _ = where
     name = f"bench-{uuid4().hex[:8]}"
     source, output = f"{name}-in", f"{name}-out"
     topics = (source, output, f"{output}-dlq")
@@ -90,7 +99,7 @@ def _restarts(bootstrap: str, n_features: int, n_classes: int) -> tuple[int, lis
         )
         progress = Progress(bootstrap, output, name, source)
         seconds = [
-            _first_prediction_s(bootstrap, file, source, progress, (n_features, n_classes))
+            _first_prediction_s(where, file, source, progress, (n_features, n_classes))
             for _ in range(_ROUNDS + 1)
         ]
         stored = [path for path in Path(folder, "store").rglob("*") if path.is_file()]
@@ -101,14 +110,19 @@ def _restarts(bootstrap: str, n_features: int, n_classes: int) -> tuple[int, lis
 
 
 def _first_prediction_s(
-    bootstrap: str, file: Path, source: str, progress: Progress, shape: tuple[int, int]
+    where: tuple[str, str],
+    file: Path,
+    source: str,
+    progress: Progress,
+    shape: tuple[int, int],
 ) -> float:
     """Send some events, start, wait for a prediction, stop in order."""
+    bootstrap, command = where
     before = progress.predictions()
     _send(bootstrap, source, *shape)
     began = time.monotonic()
     process = subprocess.Popen(
-        [COMMAND, "run", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [command, "run", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
         while progress.predictions() == before:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.benchmarks import latency, page, restart, scaling
 from tests.benchmarks.contest import hold
-from tests.benchmarks.contestants import CONTESTANTS, STREAMFIT
+from tests.benchmarks.contestants import CONTESTANTS, STREAMFIT, installed_command
 from tests.benchmarks.contests import play
 from tests.benchmarks.ground import filled, machine, open_broker
 from tests.benchmarks.reference import ORACLE_ROWS, TOLERANCE, scikit_learn_difference
@@ -70,7 +70,7 @@ def _parts(
         "backlog": lambda: _backlogs(options, server),
         "latency": lambda: _latencies(options, server),
         "pauses": lambda: _pauses(options, server),
-        "restart": lambda: dict(restart.measure(server.bootstrap_servers)),
+        "restart": lambda: dict(restart.measure(server.bootstrap_servers, installed_command(_say))),
     }
     chosen = options.parts or list(parts)
     return [(name, part) for name, part in parts.items() if name in chosen]
