@@ -27,6 +27,7 @@ from metrics.facts import RollbackReason
 
 _log = logging.getLogger("streamfit.source")
 _SHORT_TIMEOUT_S = 2.0
+_LOOK_TIMEOUT_S = 0.5  # nothing is read meanwhile, and a broker that is away is waited for
 _HELD = (
     "Kafka is up, and does not tell the committed offsets of partitions {}: a transaction that has "
     "written them is not over. That of a killed process ends within its time-out; one that Kafka "
@@ -161,7 +162,7 @@ class KafkaSource:
         """Ask which member of the group has which partitions; none where nobody tells."""
         try:
             return self._consumer.assignments(
-                self._config["group.id"], self._topic, _SHORT_TIMEOUT_S
+                self._config["group.id"], self._topic, _LOOK_TIMEOUT_S
             )
         except KafkaException as error:
             told = error.args[0].str()
