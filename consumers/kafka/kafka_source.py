@@ -155,7 +155,7 @@ class KafkaSource:
         """Ask Kafka for something that nothing can hold back."""
         try:
             return bool(self._consumer.partitions(self._topic, _SHORT_TIMEOUT_S))
-        except KafkaException:
+        except (KafkaException, MissingTopicError):
             return False
 
     def assignments(self) -> Assignments:
