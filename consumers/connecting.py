@@ -172,11 +172,10 @@ def _membership(
     settings: Settings, cluster: Cluster, source: KafkaSource, tell: Tell
 ) -> Membership:
     instance = settings.input.instance
-    is_shared = settings.learning.scope == "partition"
-    if cluster.embedded or (is_shared and instance is None):
+    if cluster.embedded:
         return JoinsAtOnce()
-    if is_shared and instance is not None:
-        return LooksAround(source.assignments, instance)
+    if settings.learning.scope == "partition":
+        return JoinsAtOnce() if instance is None else LooksAround(source.assignments, instance)
     coordinator = cluster.coordinator_of(settings.input.group)
     return StandsBy(coordinator.members, instance, random.random, tell)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 PACKAGES = ("consumers", "producers", "learners", "metrics")
 EXIT_BUG = 70  # sysexits.h: EX_SOFTWARE
-# New objects between two looks of the garbage collector. What imports make stays: by default it is
-# looked through two thousand times, an eighth of the time until a run is ready.
+# New objects between two looks of the garbage collector. What imports make stays: to look through
+# it as often as by default takes an eighth of their time.
 COLLECT_EVERY = 200_000
 
 

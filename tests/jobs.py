@@ -155,15 +155,19 @@ class Job:
     def committed(self) -> list[TopicPartition]:
         """Committed offsets of the group, with their metadata."""
         with self._consumer() as consumer:
-            places = [TopicPartition(self.topic, p) for p in range(self.partitions)]
-            deadline = time.monotonic() + TIMEOUT_S
-            while True:
-                try:
-                    return consumer.committed(places, timeout=TIMEOUT_S)
-                except KafkaException as error:  # the coordinator of a new broker is not up yet
-                    if not passes(error) or time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.1)
+            return self.committed_by(consumer)
+
+    def committed_by(self, consumer: Consumer) -> list[TopicPartition]:
+        """The same, asked by a consumer of the group that sees what it is to see."""
+        places = [TopicPartition(self.topic, p) for p in range(self.partitions)]
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return consumer.committed(places, timeout=TIMEOUT_S)
+            except KafkaException as error:  # the coordinator of a new broker is not up yet
+                if not passes(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
     def commit(self, offset: int, metadata: str = "") -> None:
         """Commit as something else would."""

@@ -12,15 +12,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
-from consumers.kafka.failures import passes
 from tests.brokers.kafka import Kafka
 from tests.chaos.checker import Folds, check
 from tests.chaos.evidence import Model, Where, gather
 from tests.chaos.honest import Raw, events
 from tests.chaos.life import Life, Nest
-from tests.jobs import TIMEOUT_S, Job
+from tests.jobs import Job
 
 EXACTLY_ONCE = "exactly_once"
 # The shortest session that a broker allows.
@@ -140,16 +139,7 @@ class Trial:
 
     def places(self) -> dict[int, TopicPartition]:
         """Ask for the committed offsets, with their metadata, of the partitions that have any."""
-        places = [TopicPartition(self.job.topic, p) for p in range(self.job.partitions)]
-        deadline = time.monotonic() + TIMEOUT_S
-        while True:
-            try:
-                found = self._reader.committed(places, timeout=TIMEOUT_S)
-                break
-            except KafkaException as error:  # the coordinator of a new broker is not up yet
-                if not passes(error) or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.1)
+        found = self.job.committed_by(self._reader)
         return {place.partition: place for place in found if place.offset >= 0}
 
     def committed(self) -> int:
