@@ -134,7 +134,7 @@ def _cluster(settings: Settings) -> tuple[Cluster, Mapping[str, int]]:
 
 
 def _compile(settings: Settings) -> None:
-    """Compile what learns: what is wrong with the model is told before anything connects."""
+    """Try out and compile what learns: what is wrong with it is told before anything connects."""
     schema = schema_of(settings)
     began = time.monotonic()
     warm_up(learning_of(settings), schema.n_features, sparse=schema.is_sparse)
@@ -248,7 +248,7 @@ def _makers(
         )
 
     return Makers(
-        learning=lambda: learning_of(settings),
+        learning=lambda: learning_of(settings, try_out=False),
         flow=new_flow,
         checkpoints=lambda scope: checkpoints_of(settings, scope, reach),
     )

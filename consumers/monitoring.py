@@ -121,7 +121,7 @@ def _about(settings: Settings) -> About:
 
 
 def _exporter(settings: Settings, registry: CollectorRegistry) -> Exporter:
-    learner = learner_of(settings)
+    learner = learner_of(settings, try_out=False)  # the run itself does that
     return Exporter(
         registry,
         task=learner.task,

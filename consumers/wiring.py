@@ -48,8 +48,8 @@ def decoder_of(settings: Settings) -> EventDecoder:
     )
 
 
-def learner_of(settings: Settings) -> Learner:
-    """Make a learner that has learned nothing.
+def learner_of(settings: Settings, *, try_out: bool = True) -> Learner:
+    """Make a learner that has learned nothing, tried out where that has not been done yet.
 
     Raises
     ------
@@ -65,6 +65,7 @@ def learner_of(settings: Settings) -> Learner:
             settings.learning.stride,
             Guard(settings.learning.max_weight),
             sparse=schema.is_sparse,
+            try_out=try_out,
         )
     except ModelSpecError as error:
         raise SettingsError(str(error)) from None
@@ -90,9 +91,9 @@ def drift_of(settings: Settings, task: Task) -> tuple[DetectorSpec, ...]:
         raise SettingsError(str(error)) from None
 
 
-def learning_of(settings: Settings) -> Learning:
+def learning_of(settings: Settings, *, try_out: bool = True) -> Learning:
     """Make everything that learns, with nothing learned yet."""
-    learner = learner_of(settings)
+    learner = learner_of(settings, try_out=try_out)
     limits = settings.limits
     return Learning(
         learner,

@@ -36,6 +36,7 @@ def make_learner(
     guard: Guard = _GUARD,
     *,
     sparse: bool = False,
+    try_out: bool = True,
 ) -> Learner:
     """Make a learner that knows nothing yet: compiled where each step has a kernel, else general.
 
@@ -49,6 +50,9 @@ def make_learner(
         Features of an event; labelled events between two updates, 1 being exact.
     guard, sparse : Guard, bool
         Limit on the weights; whether events come in CSR.
+    try_out : bool
+        Whether a copy learns two rows first, so that what scikit-learn finds wrong only while it
+        learns is told; once is enough, and with many classes it takes a while.
 
     Raises
     ------
@@ -59,7 +63,8 @@ def make_learner(
         raise ModelSpecError("learning.stride", stride, "is not allowed", "it must be 1 or more")
     pipeline = build_pipeline(steps)
     ordered = _ordered(pipeline, classes, steps[-1].use)
-    _try_out(pipeline, steps, ordered, _trial_rows(n_features, sparse=sparse))
+    if try_out:
+        _try_out(pipeline, steps, ordered, _trial_rows(n_features, sparse=sparse))
     if stride == 1 and has_kernels(pipeline, sparse=sparse):
         return CompiledLearner(pipeline, ordered, guard)
     return GeneralLearner(pipeline, ordered, stride, guard)
@@ -110,10 +115,7 @@ def _try_out(
     classes: Classes | None,
     rows: Sequence[Features],
 ) -> None:
-    """Let a copy learn rows, one by one, and tell which step fails.
-
-    So what scikit-learn finds wrong only while it learns is told before any event comes.
-    """
+    """Let a copy learn rows, one by one, and tell which step fails."""
     labels = np.array(classes if classes is not None else (0.0, 1.0))
     names = labels if classes is not None else None
     *transformers, model = [clone(step) for _, step in pipeline.steps]

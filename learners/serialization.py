@@ -10,9 +10,9 @@ import skops.io
 from sklearn.pipeline import Pipeline
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from learners.trusted_types import is_estimator
+from learners.trusted_types import is_trusted
 
-# Beyond estimators, and what else skops itself trusts: the optimisers of MLPClassifier and
+# Beyond what skops itself trusts: the optimisers of MLPClassifier and
 # MLPRegressor.
 TRUSTED_TYPES = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
@@ -60,8 +60,8 @@ def load_pipeline(data: bytes) -> Pipeline:
         If the bytes are damaged, hold other types, or are not a pipeline.
     """
     try:
-        estimators = filter(is_estimator, skops.io.get_untrusted_types(data=data))
-        pipeline: Any = skops.io.loads(data, trusted=[*TRUSTED_TYPES, *estimators])
+        trusted = filter(is_trusted, skops.io.get_untrusted_types(data=data))
+        pipeline: Any = skops.io.loads(data, trusted=[*TRUSTED_TYPES, *trusted])
     except UntrustedTypesFoundException as error:
         raise ModelFormatError(f"the model holds types that are not listed: {error}") from error
     except (BadZipFile, ValueError, TypeError, KeyError, AttributeError, OSError) as error:

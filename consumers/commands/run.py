@@ -4,7 +4,7 @@ import ctypes
 import gc
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import typer
@@ -13,12 +13,13 @@ from consumers.commands.endings import tell
 from consumers.commands.options import File, Overrides
 from consumers.errors import THIS_IS_A_BUG, StreamfitError, exit_code_of
 from consumers.loop.signals import StopWish
-from consumers.loop.watchdog import LastWords
+from consumers.loop.watchdog import LastWords, nothing_more
 from consumers.settings import Settings, load
 from consumers.views import logs
 from consumers.views.narrator import Narrator
 from consumers.views.resident import resident_bytes
 from metrics.events import FAILED, STARTING, STOPPED
+from metrics.observer import Observer
 
 _log = logging.getLogger("streamfit.run")
 # New objects between two looks of the garbage collector. By default it looks at each batch several
@@ -35,7 +36,7 @@ def run(file: File, overrides: Overrides = None) -> None:
         try:
             settings = load(file, overrides or ())
             with _last_words(settings) as last_words:
-                _run(settings, wish, last_words)
+                work(settings, wish, last_words)
         finally:
             # At its end the interpreter would look through a million objects once more: a second.
             gc.freeze()
@@ -67,7 +68,30 @@ def _log_failure(error: Exception) -> int:
     return code
 
 
-def _run(settings: Settings, wish: StopWish, last_words: LastWords) -> None:
+def work(
+    settings: Settings,
+    wish: StopWish,
+    last_words: LastWords = nothing_more,
+    more: Sequence[Observer] = (),
+) -> None:
+    """Learn until the wish to stop comes.
+
+    Parameters
+    ----------
+    settings : Settings
+        What to do.
+    wish : StopWish
+        Listens for it.
+    last_words : callable
+        Tells the error that ends the run where the process must end before that comes out here.
+    more : sequence of Observer
+        Take all facts, too.
+
+    Raises
+    ------
+    StreamfitError
+        If going on is impossible or not allowed.
+    """
     _share_heaps()
     # Loading scikit-learn and numba takes a second: settings that are wrong are told before.
     from learners.trusted_types import unlisted  # noqa: PLC0415
@@ -80,7 +104,7 @@ def _run(settings: Settings, wish: StopWish, last_words: LastWords) -> None:
     narrator = Narrator(time.monotonic, resident_bytes)
     with (
         tracing(settings) as traces,
-        monitoring(settings, [narrator, *traces.observers]) as monitor,
+        monitoring(settings, [narrator, *traces.observers, *more]) as monitor,
         open_runner(
             settings,
             monitor.observer,

@@ -1,9 +1,9 @@
-"""Asks who is in a consumer group, without ever waiting for the answer."""
+"""Asks who is in a consumer group, without ever waiting for long."""
 
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from metrics.events import GROUP_NOT_DESCRIBED
 
 _log = logging.getLogger("streamfit.membership")
 TIMEOUT_S = 10.0
+# For an answer that comes at once, as nearly all do: no longer than a read waits for records.
+PATIENCE_S = 0.1
 # As good as never, for librdkafka: see Coordinator.
 NEVER_S = 3600.0
 
@@ -60,6 +62,7 @@ class Inquiry:
         """Ask if nothing is asked, and tell whether there is an answer to be taken."""
         if self._asked is None:
             self._asked, self._asked_s = self._ask(), now
+            wait((self._asked,), PATIENCE_S)
         if not self._asked.done() and now - self._asked_s > TIMEOUT_S:
             _log.info(
                 "the group cannot be described: no answer within %g s",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.backlog import FEW
 from tests.benchmarks.chart import draw
 from tests.benchmarks.contestants import CONTESTANTS
 from tests.benchmarks.stages import CEILING
@@ -179,7 +180,12 @@ def _backlog(backlog: Found) -> str:
         for events, each in sorted(backlog.items(), key=lambda item: int(item[0]))
     ]
     head = ["backlog", "events/s", "CPU s per million", "of the smallest", "MiB at most"]
-    return "## Backlogs\n\n" + table(head, rows)
+    about = (
+        "## Backlogs\n\nCounted inside of the process, from the moment it begins to read until the "
+        "last event is committed; what does not depend on the length is taken off the processor's "
+        f"time: it is what a backlog of {FEW:,} events takes.\n\n"
+    )
+    return about + table(head, rows)
 
 
 def _latency(latency: Found) -> str:

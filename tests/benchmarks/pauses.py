@@ -7,7 +7,6 @@ import json
 import sys
 import tempfile
 import threading
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,15 +16,8 @@ from confluent_kafka import Producer
 
 from consumers.connecting import open_runner
 from consumers.settings import from_tables
-from metrics.facts import (
-    BatchFacts,
-    EpochFacts,
-    RebalanceEvent,
-    RollbackReason,
-    ScoreFacts,
-    State,
-    TransactionResult,
-)
+from metrics.facts import EpochFacts
+from tests.benchmarks.silent import Silent
 from tests.benchmarks.workload import create_topic, delete_topics
 
 # Features and classes; a model of two classes has one row of weights.
@@ -36,37 +28,16 @@ _EVENTS_PER_S = 100
 _SKIPPED = 3  # the first epochs make connections
 
 
-class Epochs:
+class Epochs(Silent):
     """An observer that keeps what each epoch's end took, in seconds by step."""
 
     def __init__(self) -> None:
         self.seconds: list[dict[str, float]] = []
 
-    def batch(self, facts: BatchFacts) -> None:
-        """Take nothing."""
-
-    def scores(self, facts: ScoreFacts) -> None:
-        """Take nothing."""
-
     def epoch(self, facts: EpochFacts) -> None:
         """Keep one."""
         if facts.ok:
             self.seconds.append(dict(facts.seconds))
-
-    def state(self, state: State) -> None:
-        """Take nothing."""
-
-    def rebalance(self, event: RebalanceEvent, partitions: Collection[int]) -> None:
-        """Take nothing."""
-
-    def transaction(self, result: TransactionResult) -> None:
-        """Take nothing."""
-
-    def rollback(self, reason: RollbackReason) -> None:
-        """Take nothing."""
-
-    def paused(self, *, on: bool) -> None:
-        """Take nothing."""
 
 
 class Trickle(threading.Thread):

@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import latency, page, restart, scaling
-from tests.benchmarks.contest import hold
-from tests.benchmarks.contestants import CONTESTANTS, STREAMFIT, installed_command
+from tests.benchmarks import backlog, latency, page, restart, scaling
+from tests.benchmarks.contestants import installed_command
 from tests.benchmarks.contests import play
 from tests.benchmarks.ground import filled, machine, open_broker
 from tests.benchmarks.reference import ORACLE_ROWS, TOLERANCE, scikit_learn_difference
@@ -43,7 +42,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _options(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.run", description=__doc__)
-    parser.add_argument("--events", type=int, default=1_000_000, help="in the topic")
+    parser.add_argument("--events", type=int, default=2_000_000, help="in the topic")
     parser.add_argument("--rounds", type=int, default=3, help="of all contestants")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each rate of latency")
     parser.add_argument(
@@ -67,7 +66,7 @@ def _parts(
         "oracle": lambda: _oracle(options.oracle_rows),
         "contest": lambda: _contest(options, server),
         "scaling": lambda: dict(scaling.measure()),
-        "backlog": lambda: _backlogs(options, server),
+        "backlog": lambda: backlog.measure(server, options.backlogs, _say),
         "latency": lambda: _latencies(options, server),
         "pauses": lambda: _pauses(options, server),
         "restart": lambda: dict(restart.measure(server.bootstrap_servers, installed_command(_say))),
@@ -90,25 +89,6 @@ def _contest(options: argparse.Namespace, server: Server) -> dict[str, Any]:
         return play(ground, options.rounds, options.only, _say)
     finally:
         delete_topics(ground.bootstrap, ground.topic)
-
-
-def _backlogs(options: argparse.Namespace, server: Server) -> dict[str, Any]:
-    """Work backlogs of different size off, each twice, the first time to warm the broker up."""
-    mine = next(c for c in CONTESTANTS if c.name == STREAMFIT)
-    found = {}
-    for events in options.backlogs:
-        ground = filled(server, events, _say)
-        outcomes = [hold(ground, mine, None) for _ in range(2)]
-        delete_topics(ground.bootstrap, ground.topic)
-        best = min(outcomes, key=lambda outcome: outcome.cpu_s)
-        _say(f"{events:,} events: {best.rate:,.0f} events/s, {best.peak_mib:.0f} MiB")
-        found[str(events)] = {
-            "rate": best.rate,
-            "cpu_s": best.cpu_s,
-            "peak_mib": max(outcome.peak_mib for outcome in outcomes),
-            "equal": all(outcome.verdict.is_equal for outcome in outcomes),
-        }
-    return found
 
 
 def _latencies(options: argparse.Namespace, server: Server) -> dict[str, Any]:

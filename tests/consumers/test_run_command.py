@@ -30,7 +30,7 @@ class Ending:
         def ends(*_: object) -> None:
             raise error
 
-        self._monkeypatch.setattr(command, "_run", ends)
+        self._monkeypatch.setattr(command, "work", ends)
         return main(["run", str(self._file), "--set", f"log.format={log_format}"])
 
 
@@ -76,7 +76,7 @@ def goes_wrong(settings, wish, last_words):
     with connecting.open_runner(settings, None, last_words=last_words):
         raise {error}
 
-run._run = goes_wrong
+run.work = goes_wrong
 sys.exit(main(["run", sys.argv[1], "--set", "log.format=" + sys.argv[2]]))
 """
 

@@ -1,13 +1,13 @@
-"""What is trusted in a checkpoint without skops' own list, against that list."""
+"""What is trusted in a checkpoint without skops' own lists, against those lists."""
 
 import subprocess
 import sys
 
 import pytest
 import sklearn.utils
-from skops.io._trusted_types import SKLEARN_ESTIMATOR_TYPE_NAMES
+from skops.io._trusted_types import SCIPY_UFUNC_TYPE_NAMES, SKLEARN_ESTIMATOR_TYPE_NAMES
 
-from learners.trusted_types import is_estimator, unlisted
+from learners.trusted_types import is_trusted, unlisted
 
 # As `streamfit run` begins: in an interpreter of its own, since skops makes its list once.
 BEGIN = """
@@ -17,10 +17,14 @@ from learners.trusted_types import unlisted
 with unlisted():
     from consumers.connecting import open_runner
     from consumers.monitoring import monitoring
+import scipy.special, skops.io._trusted_types
 assert sklearn.utils.all_estimators is listing
+assert "gamma" in dir(scipy.special)
 """
 HAS_IMPORTED_LITTLE = """
-assert "sklearn.gaussian_process" not in sys.modules
+assert {"sklearn.gaussian_process", "sklearn.ensemble"}.isdisjoint(sys.modules)
+assert skops.io._trusted_types.SCIPY_UFUNC_TYPE_NAMES == []
+import sklearn.ensemble._hist_gradient_boosting.binning
 """
 LOADS = """
 from sklearn.pipeline import make_pipeline
@@ -32,6 +36,9 @@ import skops.io
 pipeline = make_pipeline(StandardScaler(), SGDClassifier().fit([[0.0], [1.0]], ["a", "b"]))
 loaded = load_pipeline(dump_pipeline(pipeline))
 assert loaded[1].coef_ == pipeline[1].coef_
+from scipy.special import gamma
+right = load_pipeline(skops.io.dumps(make_pipeline(FunctionTransformer(gamma))))
+assert right[0].func is gamma
 for wrong in (FunctionTransformer(sys.exit), FunctionTransformer(listing)):
     try:
         load_pipeline(skops.io.dumps(make_pipeline(wrong)))
@@ -51,7 +58,12 @@ def in_a_process_of_its_own(code: str) -> None:
 
 def test_all_that_skops_trusts_of_scikit_learn_are_estimators() -> None:
     assert len(SKLEARN_ESTIMATOR_TYPE_NAMES) > 190
-    assert [name for name in SKLEARN_ESTIMATOR_TYPE_NAMES if not is_estimator(name)] == []
+    assert [name for name in SKLEARN_ESTIMATOR_TYPE_NAMES if not is_trusted(name)] == []
+
+
+def test_all_that_skops_trusts_of_scipy_are_functions() -> None:
+    assert len(SCIPY_UFUNC_TYPE_NAMES) > 200
+    assert [name for name in SCIPY_UFUNC_TYPE_NAMES if not is_trusted(name)] == []
 
 
 @pytest.mark.parametrize(
@@ -63,6 +75,10 @@ def test_all_that_skops_trusts_of_scikit_learn_are_estimators() -> None:
         "builtins.eval",
         "numpy.testing.assert_equal",
         "river.drift.ADWIN",
+        "scipy.special.gamma",  # not where it is made
+        "scipy.special._basic.factorial",  # no ufunc
+        "scipy.special._ufuncs.nothing",
+        "scipy.stats._stats_py.rankdata",
         "sklearn.base.BaseEstimator",
         "sklearn.base.ClassifierMixin",
         "sklearn.conftest.pytest_configure",
@@ -77,8 +93,8 @@ def test_all_that_skops_trusts_of_scikit_learn_are_estimators() -> None:
     ],
 )
 def test_nothing_else_is_one(name: str) -> None:
-    assert name not in SKLEARN_ESTIMATOR_TYPE_NAMES
-    assert not is_estimator(name)
+    assert name not in (*SKLEARN_ESTIMATOR_TYPE_NAMES, *SCIPY_UFUNC_TYPE_NAMES)
+    assert not is_trusted(name)
 
 
 def test_a_run_begins_without_importing_all_of_scikit_learn() -> None:
