@@ -99,7 +99,32 @@ def _rounds(events: int) -> int:
 
 
 def _work_off(ground: Ground, *, compare: bool = False) -> tuple[Run, bool]:
-    """Work a topic off in a process of its own; tells, if asked, whether all is as recomputed."""
+    """Work a topic off; tells, if asked, whether all is as recomputed."""
+    figures, is_equal = in_a_process("tests.benchmarks.backlog", ground, compare=compare)
+    return Run(**figures), is_equal
+
+
+def in_a_process(
+    module: str, ground: Ground, *, compare: bool = False
+) -> tuple[dict[str, float], bool]:
+    """Let a module work a topic off, which is given settings and the number of events.
+
+    Parameters
+    ----------
+    module : str
+        Prints figures by name, as a line of JSON.
+    ground : Ground
+        The topic.
+    compare : bool
+        Whether to read all predictions back.
+
+    Returns
+    -------
+    dict of str to float
+        The figures.
+    bool
+        Whether all predictions are there, and as recomputed.
+    """
     output = f"bench-{uuid4().hex[:8]}"
     topics = (output, f"{output}-dlq")
     for topic in topics:
@@ -112,16 +137,16 @@ def _work_off(ground: Ground, *, compare: bool = False) -> tuple[Run, bool]:
             "group": output,
         }
         file = settings_file(Path(folder), "at_least_once", names)
-        words = [sys.executable, "-m", "tests.benchmarks.backlog", str(file), str(ground.events)]
+        words = [sys.executable, "-m", module, str(file), str(ground.events)]
         done = subprocess.run(
             words, cwd=_PROJECT, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )
     if done.returncode:
         raise RuntimeError(f"the backlog was not worked off: {done.stderr[-2000:]}")
-    run = Run(**json.loads(done.stdout.splitlines()[-1]))
     verdict = judge(read_back(ground.bootstrap, output)) if compare else None
     delete_topics(ground.bootstrap, *topics)
-    return run, verdict is not None and verdict.is_equal and verdict.compared == ground.events
+    is_equal = verdict is not None and verdict.is_equal and verdict.compared == ground.events
+    return json.loads(done.stdout.splitlines()[-1]), is_equal
 
 
 class Meter(Silent):

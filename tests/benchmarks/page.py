@@ -7,6 +7,7 @@ from typing import Any
 from tests.benchmarks.backlog import FEW
 from tests.benchmarks.chart import draw
 from tests.benchmarks.contestants import CONTESTANTS
+from tests.benchmarks.overhead import BAR, BAR_OF_SCORES, DRIFT, SCORES
 from tests.benchmarks.stages import CEILING
 
 Found = Mapping[str, Any]
@@ -49,6 +50,7 @@ def write(found: Found, folder: Path) -> str:
         "oracle": _oracle,
         "scaling": _scaling,
         "backlog": _backlog,
+        "overhead": _overhead,
         "latency": _latency,
         "pauses": _pauses,
         "restart": _restart,
@@ -186,6 +188,20 @@ def _backlog(backlog: Found) -> str:
         f"time: it is what a backlog of {FEW:,} events takes.\n\n"
     )
     return about + table(head, rows)
+
+
+def _overhead(overhead: Found) -> str:
+    shares = overhead["shares"]
+    together = sum(share for what, share in shares.items() if what != DRIFT)
+    bars = {SCORES: f"{BAR_OF_SCORES:.0%}"}
+    rows = [(what, bars.get(what, ""), f"{share:.1%}") for what, share in shares.items()]
+    rows.append(("all but drift", f"{BAR:.0%}", f"{together:.1%}"))
+    about = (
+        "## Beside the job\n\nShares of the run's time, at_least_once, an epoch a second, "
+        f"{overhead['events']:,} events, medians of {overhead['rounds']} runs. What the guard "
+        "compares for each event is part of the kernels; its share is the copy it goes back to.\n\n"
+    )
+    return about + table(["what", "bar", "share"], rows)
 
 
 def _latency(latency: Found) -> str:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks import backlog, latency, page, restart, scaling
+from tests.benchmarks import backlog, latency, overhead, page, restart, scaling
 from tests.benchmarks.contestants import installed_command
 from tests.benchmarks.contests import play
 from tests.benchmarks.ground import filled, machine, open_broker
@@ -67,6 +67,7 @@ def _parts(
         "contest": lambda: _contest(options, server),
         "scaling": lambda: dict(scaling.measure()),
         "backlog": lambda: backlog.measure(server, options.backlogs, _say),
+        "overhead": lambda: overhead.measure(server, options.events, _say),
         "latency": lambda: _latencies(options, server),
         "pauses": lambda: _pauses(options, server),
         "restart": lambda: dict(restart.measure(server.bootstrap_servers, installed_command(_say))),
