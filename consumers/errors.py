@@ -5,7 +5,7 @@ StreamfitError                70  a bug, if nothing below fits
 ├── KafkaUnreachableError      3  cannot reach or log in to Kafka, or a topic is not there
 ├── EpochLostError             3  the open epoch is void; going back to the last commit may help
 │   ├── PostponedError            the group is being rebalanced: the same commit may do in a moment
-│   └── UnansweredError           nobody knows what became of a commit: join the group anew
+│   └── UnansweredError           nobody knows what became of a commit, or a client: join anew
 ├── FencedError                4  another member holds the group, the instance or the id
 │   └── InstanceHeldError         a dead member still holds the instance, until its session ends
 └── DataPolicyError            5  going on would lose or learn something twice
@@ -75,7 +75,7 @@ class PostponedError(EpochLostError):
 
 
 class UnansweredError(EpochLostError):
-    """A commit was not answered, and may still arrive: only a new membership keeps it out."""
+    """Only a new membership will do: a commit may still arrive, or the client has ended."""
 
 
 class FencedError(StreamfitError):

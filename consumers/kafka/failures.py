@@ -1,7 +1,9 @@
 """What errors of Kafka mean for the run: wait, go back to the last commit, or end."""
 
 import logging
+import math
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +18,7 @@ from consumers.errors import (
     PostponedError,
     SettingsError,
     StreamfitError,
+    UnansweredError,
 )
 from metrics.events import CONSUMER_ERROR
 from metrics.facts import RollbackReason
@@ -97,6 +100,10 @@ _PASSING = {
 }
 # The same in the text of what librdkafka takes for a line that was cut.
 _REFUSAL = re.compile("SSL alert")
+# What tells that a broker was away.
+_AWAY = {_ALL_BROKERS_DOWN, KafkaError._TRANSPORT}  # noqa: SLF001
+# A client that joins anew after that does so within its session, or a few of them.
+AWAY_S = 60.0
 SLOW = (
     "one read took longer than max.poll.interval.ms: make learning.max_batch smaller, or "
     "max.poll.interval.ms in [kafka.librdkafka] larger"
@@ -165,10 +172,19 @@ class Complaints:
     """Remembers what a client complained of, to tell the cause when a request fails.
 
     Given to the client as its `error_cb`, so it must not raise.
+
+    Parameters
+    ----------
+    topic : str
+        The input topic.
+    clock : callable
+        Seconds that never go back.
     """
 
-    def __init__(self, topic: str) -> None:
+    def __init__(self, topic: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._topic = topic
+        self._clock = clock
+        self._away_s = -math.inf
         self.last = ""
         self.error: KafkaError | None = None
 
@@ -179,6 +195,8 @@ class Complaints:
 
     def __call__(self, error: KafkaError) -> None:
         """Keep the reason; that all brokers are down, or a line is cut, is only its consequence."""
+        if error.code() in _AWAY:
+            self._away_s = self._clock()
         down = error.code() == _ALL_BROKERS_DOWN
         if down and self.last:
             return
@@ -192,7 +210,7 @@ class Complaints:
         """Raise what is not for the client to mend; log what it will try again."""
         if error is None:
             return
-        end = ending(error, self._topic)
+        end = self._ending(error)
         if end is not None:
             raise end
         text = SLOW if error.code() == _MAX_POLL else error.str()
@@ -202,8 +220,23 @@ class Complaints:
         """Give the error for a request that failed."""
         error = exception.args[0]
         why = self.last or error.str()
-        return ending(error, self._topic) or EpochLostError(
+        return self._ending(error) or EpochLostError(
             RollbackReason.KAFKA,
             f"kafka.bootstrap_servers: no answer from Kafka ({why}); "
             "is the broker up, are address and login right?",
+        )
+
+    def _ending(self, error: KafkaError) -> StreamfitError | None:
+        """Give the error to raise; of an instance that is fenced after an outage, to join anew.
+
+        Where the answer to a joining was lost with its broker, librdkafka 2.16 joins once more, and
+        fences itself so. If somebody else has the instance, one of the two ends the next time.
+        """
+        end = ending(error, self._topic)
+        if type(end) is not FencedError or self._clock() - self._away_s > AWAY_S:
+            return end
+        self._away_s = -math.inf
+        return UnansweredError(
+            RollbackReason.FENCED,
+            f"{error.str()}; as Kafka was away before, that may be our own joining: joining anew",
         )

@@ -98,6 +98,28 @@ def test_rows_21_23_a_commit_that_is_refused_for_good_ends_the_run_and_pretends_
     assert tried.violations(faults=1) == []
 
 
+def test_row_28_a_member_that_is_fenced_after_an_outage_joins_anew_once(
+    tried: Trial, faulty_broker: FaultyBroker
+) -> None:
+    tried.give(EVENTS)
+    with started(tried) as life:
+        tried.settle(life)
+        with life.frozen():
+            faulty_broker.down()
+        life.until(lambda: life.total("state{state=running}") == 1)
+        faulty_broker.up()
+        faulty_broker.push_errors(Api.OFFSET_COMMIT, [KafkaError.FENCED_INSTANCE_ID])
+        tried.give(EVENTS)
+        life.until_told("joining anew")
+        tried.settle(life)
+        assert life.total("rollbacks_total{reason=fenced}") == 1
+        faulty_broker.push_errors(Api.OFFSET_COMMIT, [KafkaError.FENCED_INSTANCE_ID])
+        tried.give(EVENTS)
+        assert life.end() == 4
+    assert tried.committed() == 2 * EVENTS
+    assert tried.violations(faults=2, complete=False) == []
+
+
 def test_row_24_an_offset_of_a_partition_of_another_member_is_not_committed(
     faulty_broker: FaultyBroker,
 ) -> None:

@@ -11,8 +11,9 @@ from consumers.errors import (
     PostponedError,
     SettingsError,
     StreamfitError,
+    UnansweredError,
 )
-from consumers.kafka.failures import Complaints, ending, passes
+from consumers.kafka.failures import AWAY_S, Complaints, ending, passes
 from metrics.facts import RollbackReason
 
 
@@ -78,6 +79,42 @@ def test_rows_18_20_and_31_what_makes_the_open_epoch_void_tells_why(
     assert end.reason is reason
     with pytest.raises(EpochLostError):
         Complaints("events").check(KafkaError(code))
+
+
+class After:
+    """Complaints of a client that lost its broker, some seconds later."""
+
+    def __init__(self, seconds: float, lost: int = KafkaError._TRANSPORT) -> None:
+        now = iter((0.0, seconds, seconds))
+        self.complaints = Complaints("events", lambda: next(now))
+        self.complaints(KafkaError(lost))
+
+    def check(self, code: int = KafkaError._FATAL) -> None:
+        self.complaints.check(KafkaError(code))
+
+
+@pytest.mark.parametrize("code", [KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID])
+@pytest.mark.parametrize("lost", [KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN])
+def test_row_28_an_instance_that_is_fenced_after_an_outage_joins_anew_once(
+    lost: int, code: int
+) -> None:
+    after = After(AWAY_S, lost)
+    with pytest.raises(UnansweredError, match="joining anew") as end:
+        after.check(code)
+    assert end.value.reason is RollbackReason.FENCED
+    with pytest.raises(FencedError):
+        after.check(code)
+    assert type(After(1.0).complaints.lost(KafkaException(KafkaError(code)))) is UnansweredError
+
+
+def test_row_17_an_instance_that_is_fenced_long_after_an_outage_ends() -> None:
+    with pytest.raises(FencedError, match="another member took over"):
+        After(AWAY_S + 1.0).check()
+
+
+def test_row_17_one_that_the_broker_holds_waits_after_an_outage_too() -> None:
+    with pytest.raises(InstanceHeldError):
+        After(1.0).check(KafkaError.UNRELEASED_INSTANCE_ID)
 
 
 def test_row_19_a_rebalance_only_postpones_a_commit() -> None:
