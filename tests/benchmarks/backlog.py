@@ -26,13 +26,13 @@ import psutil
 from consumers.commands.run import work
 from consumers.loop.signals import StopWish
 from consumers.settings import load
+from consumers.views.observers import Observers
 from metrics.facts import BatchFacts, EpochFacts, State
 from tests.benchmarks.contest import Ground, settings_file
 from tests.benchmarks.ground import Say, filled
 from tests.benchmarks.observing import high_water
 from tests.benchmarks.reading import read_back
 from tests.benchmarks.reference import judge
-from tests.benchmarks.silent import Silent
 from tests.benchmarks.workload import create_topic, delete_topics
 from tests.brokers.server import Server
 
@@ -149,7 +149,7 @@ def in_a_process(
     return json.loads(done.stdout.splitlines()[-1]), is_equal
 
 
-class Meter(Silent):
+class Meter(Observers):
     """An observer that stops a run once so many events are committed, and tells what they took.
 
     Parameters
@@ -159,6 +159,7 @@ class Meter(Silent):
     """
 
     def __init__(self, events: int) -> None:
+        super().__init__(())
         self._left = events
         self._began = self._ended = (0.0, 0.0)
 

@@ -16,8 +16,8 @@ from confluent_kafka import Producer
 
 from consumers.connecting import open_runner
 from consumers.settings import from_tables
+from consumers.views.observers import Observers
 from metrics.facts import EpochFacts
-from tests.benchmarks.silent import Silent
 from tests.benchmarks.workload import create_topic, delete_topics
 
 # Features and classes; a model of two classes has one row of weights.
@@ -28,10 +28,11 @@ _EVENTS_PER_S = 100
 _SKIPPED = 3  # the first epochs make connections
 
 
-class Epochs(Silent):
+class Epochs(Observers):
     """An observer that keeps what each epoch's end took, in seconds by step."""
 
     def __init__(self) -> None:
+        super().__init__(())
         self.seconds: list[dict[str, float]] = []
 
     def epoch(self, facts: EpochFacts) -> None:
