@@ -126,8 +126,9 @@ def _earlier(folder: Path) -> dict[str, Any]:
 
 
 def _is_wrong(found: dict[str, Any]) -> bool:
-    contestants = found.get("contest", {}).get("contestants", {}).values()
-    return not all(each["equal"] for each in contestants)
+    contestants = found.get("contest", {}).get("contestants", {})
+    judged = (*contestants.values(), *found.get("backlog", {}).values())
+    return not all(each["equal"] for each in judged)
 
 
 def _say(text: str) -> None:

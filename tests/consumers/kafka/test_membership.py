@@ -1,6 +1,8 @@
 """When to join the group, and when to give way."""
 
 import struct
+import threading
+import time
 from concurrent.futures import Future
 
 import pytest
@@ -42,6 +44,13 @@ class Coordinator:
         elif not self.is_slow:
             answer.set_result(list(self.members))
         return answer
+
+    def answer_soon(self) -> None:
+        """Answer a moment after it is asked."""
+        while not self.answers:
+            time.sleep(0.001)
+        time.sleep(0.01)
+        self.answers[-1].set_result(list(self.members))
 
 
 def standby(coordinator: Coordinator, instance: str | None = None, random: float = 0.5) -> StandsBy:
@@ -128,6 +137,16 @@ def test_an_answer_that_takes_its_time_is_not_waited_for() -> None:
     assert coordinator.asked == 1
     coordinator.answers[0].set_result([])
     assert membership.may_join(9.1)
+
+
+def test_an_answer_that_comes_soon_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("consumers.kafka.coordinator.PATIENCE_S", 30.0)  # on a busy machine, too
+    coordinator = Coordinator()
+    coordinator.is_slow = True
+    answers = threading.Thread(target=coordinator.answer_soon)
+    answers.start()
+    assert standby(coordinator).may_join(0.0)
+    answers.join()
 
 
 def test_an_answer_from_before_a_wait_tells_nothing() -> None:
