@@ -53,7 +53,7 @@ class Run:
     peak_mib: float
 
 
-def measure(server: Server, backlogs: Sequence[int], say: Say) -> dict[str, Any]:
+def measure(server: Server, backlogs: Sequence[int], most: int, say: Say) -> dict[str, Any]:
     """Work backlogs of different length off, in turn; gives medians by length.
 
     Parameters
@@ -62,6 +62,8 @@ def measure(server: Server, backlogs: Sequence[int], say: Say) -> dict[str, Any]
         The broker.
     backlogs : sequence of int
         Lengths, in events.
+    most : int
+        How often each is worked off, at most.
     say : callable
         Takes lines for people.
     """
@@ -69,7 +71,7 @@ def measure(server: Server, backlogs: Sequence[int], say: Say) -> dict[str, Any]
     runs: dict[int, list[Run]] = {events: [] for events in grounds}
     _work_off(grounds[min(backlogs)])  # uncounted, to warm the broker up
     equal: dict[int, bool] = {}
-    for number in range(max(map(_rounds, grounds))):
+    for number in range(most):
         for events, ground in grounds.items():
             if number < _rounds(events):
                 # All of them are read back once: that takes longer than to make them.

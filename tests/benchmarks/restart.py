@@ -18,7 +18,6 @@ from tests.benchmarks.workload import create_topic, delete_topics
 
 # Features and classes of models whose checkpoints take about 10 kB, 1 MB and 8 MB.
 SIZES = ((8, 2), (999, 128), (999, 1000))
-_ROUNDS = 3
 _TIMEOUT_S = 60.0
 SETTINGS = """
 [kafka]
@@ -44,7 +43,7 @@ port = 0
 """
 
 
-def measure(bootstrap: str, command: str) -> dict[str, dict[str, float]]:
+def measure(bootstrap: str, command: str, rounds: int) -> dict[str, dict[str, float]]:
     """Give medians in seconds, by the checkpoint's size in bytes; `join_s` is a bare consumer's.
 
     Parameters
@@ -53,11 +52,13 @@ def measure(bootstrap: str, command: str) -> dict[str, dict[str, float]]:
         The broker.
     command : str
         Streamfit's.
+    rounds : int
+        Starts of each size, and joins.
     """
-    joins = [_join_s(bootstrap) for _ in range(_ROUNDS)]
+    joins = [_join_s(bootstrap) for _ in range(rounds)]
     found = {}
     for n_features, n_classes in SIZES:
-        size, seconds = _restarts((bootstrap, command), n_features, n_classes)
+        size, seconds = _restarts((bootstrap, command), (n_features, n_classes), rounds)
         total, join = Spread.of(seconds).median, Spread.of(joins).median
         found[str(size)] = {"start_s": total, "join_s": join, "beyond_s": total - join}
     return found
@@ -77,9 +78,12 @@ def _join_s(bootstrap: str) -> float:
     return joined[0] - began
 
 
-def _restarts(where: tuple[str, str], n_features: int, n_classes: int) -> tuple[int, list[float]]:
+def _restarts(
+    where: tuple[str, str], shape: tuple[int, int], rounds: int
+) -> tuple[int, list[float]]:
     """Give the size of the newest checkpoint, and seconds from start to first prediction."""
     bootstrap, _ = where
+    n_features, n_classes = shape
     name = f"bench-{uuid4().hex[:8]}"
     source, output = f"{name}-in", f"{name}-out"
     topics = (source, output, f"{output}-dlq")
@@ -99,8 +103,7 @@ def _restarts(where: tuple[str, str], n_features: int, n_classes: int) -> tuple[
         )
         progress = Progress(bootstrap, output, name, source)
         seconds = [
-            _first_prediction_s(where, file, source, progress, (n_features, n_classes))
-            for _ in range(_ROUNDS + 1)
+            _first_prediction_s(where, file, source, progress, shape) for _ in range(rounds + 1)
         ]
         stored = [path for path in Path(folder, "store").rglob("*") if path.is_file()]
         size = max(path.stat().st_size for path in stored)

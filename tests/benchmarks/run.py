@@ -66,11 +66,11 @@ def _parts(
         "oracle": lambda: _oracle(options.oracle_rows),
         "contest": lambda: _contest(options, server),
         "scaling": lambda: dict(scaling.measure()),
-        "backlog": lambda: backlog.measure(server, options.backlogs, _say),
+        "backlog": lambda: _backlogs(options, server),
         "overhead": lambda: overhead.measure(server, options.events, _say),
         "latency": lambda: _latencies(options, server),
         "pauses": lambda: _pauses(options, server),
-        "restart": lambda: dict(restart.measure(server.bootstrap_servers, installed_command(_say))),
+        "restart": lambda: _restarts(options, server),
     }
     chosen = options.parts or list(parts)
     return [(name, part) for name, part in parts.items() if name in chosen]
@@ -90,6 +90,15 @@ def _contest(options: argparse.Namespace, server: Server) -> dict[str, Any]:
         return play(ground, options.rounds, options.only, _say)
     finally:
         delete_topics(ground.bootstrap, ground.topic)
+
+
+def _backlogs(options: argparse.Namespace, server: Server) -> dict[str, Any]:
+    return backlog.measure(server, options.backlogs, 3 * options.rounds, _say)
+
+
+def _restarts(options: argparse.Namespace, server: Server) -> dict[str, Any]:
+    command = installed_command(_say)
+    return dict(restart.measure(server.bootstrap_servers, command, options.rounds))
 
 
 def _latencies(options: argparse.Namespace, server: Server) -> dict[str, Any]:
