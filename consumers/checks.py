@@ -182,7 +182,7 @@ def _start(settings: Settings, positions: GroupOffsets) -> str:
         restart = Recovery(positions, checkpoints, policies_of(settings)).find(places, sweep=False)
         skipped += sum(restart.skipped.values())
         if restart.content is not None:
-            learning = learning_of(settings)
+            learning = learning_of(settings, try_out=False)
             learning.restore(restart.content)
             versions.append(learning.learner.model_version)
     group, begin = settings.input.group, settings.input.start

@@ -12,8 +12,7 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from learners.trusted_types import is_trusted
 
-# Beyond what skops itself trusts: the optimisers of MLPClassifier and
-# MLPRegressor.
+# Beyond what skops itself trusts: the optimisers of MLPClassifier and MLPRegressor.
 TRUSTED_TYPES = (
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
     "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",

@@ -11,11 +11,11 @@ A process for each run: `python -m tests.benchmarks.backlog SETTINGS EVENTS` pri
 import json
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from consumers.loop.signals import StopWish
 from consumers.settings import load
 from consumers.views.observers import Observers
 from metrics.facts import BatchFacts, EpochFacts, State
+from tests.benchmarks.apart import figures_of
 from tests.benchmarks.contest import Ground, settings_file
 from tests.benchmarks.ground import Say, filled
 from tests.benchmarks.observing import high_water
@@ -37,7 +38,7 @@ from tests.benchmarks.workload import create_topic, delete_topics
 from tests.brokers.server import Server
 
 FEW = 1_000
-_PROJECT = Path(__file__).parents[2]
+_MODULE = "tests.benchmarks.backlog"
 _TIMEOUT_S = 600.0
 # Short ones last a moment, and what else the machine does then weighs more.
 _ROUNDS = {1_000_000: 7, 10_000_000: 5}
@@ -69,16 +70,18 @@ def measure(server: Server, backlogs: Sequence[int], most: int, say: Say) -> dic
     """
     grounds = {events: filled(server, events, say) for events in (FEW, *sorted(backlogs))}
     runs: dict[int, list[Run]] = {events: [] for events in grounds}
-    _work_off(grounds[min(backlogs)])  # uncounted, to warm the broker up
+    with worked_off(_MODULE, grounds[min(backlogs)]):
+        pass  # uncounted, to warm the broker up
     equal: dict[int, bool] = {}
     for number in range(most):
         for events, ground in grounds.items():
-            if number < _rounds(events):
-                # All of them are read back once: that takes longer than to make them.
-                run, is_equal = _work_off(ground, compare=not number)
-                equal.setdefault(events, is_equal)
-                runs[events].append(run)
-                say(f"{events:,} events: {run}")
+            if number >= _rounds(events):
+                continue
+            with worked_off(_MODULE, ground) as (figures, output):
+                if not number:  # once: to read them back takes longer than to make them
+                    equal[events] = _is_equal(ground, output)
+            runs[events].append(Run(**figures))
+            say(f"{events:,} events: {runs[events][-1]}")
     for ground in grounds.values():
         delete_topics(ground.bootstrap, ground.topic)
     always = statistics.median(run.cpu_s for run in runs[FEW])
@@ -100,55 +103,40 @@ def _rounds(events: int) -> int:
     return next((rounds for most, rounds in _ROUNDS.items() if events < most), _ROUNDS_OF_LONG)
 
 
-def _work_off(ground: Ground, *, compare: bool = False) -> tuple[Run, bool]:
-    """Work a topic off; tells, if asked, whether all is as recomputed."""
-    figures, is_equal = in_a_process("tests.benchmarks.backlog", ground, compare=compare)
-    return Run(**figures), is_equal
-
-
-def in_a_process(
-    module: str, ground: Ground, *, compare: bool = False
-) -> tuple[dict[str, float], bool]:
-    """Let a module work a topic off, which is given settings and the number of events.
+@contextmanager
+def worked_off(module: str, ground: Ground) -> Iterator[tuple[dict[str, Any], str]]:
+    """Let a module work a topic off in a process of its own.
 
     Parameters
     ----------
     module : str
-        Prints figures by name, as a line of JSON.
+        Is given settings and the number of events; prints figures as a line of JSON.
     ground : Ground
         The topic.
-    compare : bool
-        Whether to read all predictions back.
 
-    Returns
-    -------
-    dict of str to float
+    Yields
+    ------
+    dict
         The figures.
-    bool
-        Whether all predictions are there, and as recomputed.
+    str
+        The topic of the predictions, which is gone afterwards.
     """
     output = f"bench-{uuid4().hex[:8]}"
     topics = (output, f"{output}-dlq")
     for topic in topics:
         create_topic(ground.bootstrap, topic)
     with tempfile.TemporaryDirectory(prefix="streamfit-bench-") as folder:
-        names = {
-            "bootstrap": ground.bootstrap,
-            "input": ground.topic,
-            "output": output,
-            "group": output,
-        }
-        file = settings_file(Path(folder), "at_least_once", names)
-        words = [sys.executable, "-m", module, str(file), str(ground.events)]
-        done = subprocess.run(
-            words, cwd=_PROJECT, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
-        )
-    if done.returncode:
-        raise RuntimeError(f"the backlog was not worked off: {done.stderr[-2000:]}")
-    verdict = judge(read_back(ground.bootstrap, output)) if compare else None
+        names = {"bootstrap": ground.bootstrap, "input": ground.topic, "group": output}
+        file = settings_file(Path(folder), "at_least_once", {**names, "output": output})
+        figures = figures_of(module, str(file), str(ground.events), timeout_s=_TIMEOUT_S)
+    yield figures, output
     delete_topics(ground.bootstrap, *topics)
-    is_equal = verdict is not None and verdict.is_equal and verdict.compared == ground.events
-    return json.loads(done.stdout.splitlines()[-1]), is_equal
+
+
+def _is_equal(ground: Ground, output: str) -> bool:
+    """Tell whether all predictions are there, and as recomputed."""
+    verdict = judge(read_back(ground.bootstrap, output))
+    return verdict.is_equal and verdict.compared == ground.events
 
 
 class Meter(Observers):

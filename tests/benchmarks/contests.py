@@ -1,13 +1,11 @@
 """All contestants and stages, in turn, several times."""
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.apart import figures_of
 from tests.benchmarks.contest import ContestError, Ground, Outcome, hold, settings_file
 from tests.benchmarks.contestants import (
     CONTESTANTS,
@@ -24,7 +22,6 @@ from tests.benchmarks.tables import Spread, ratio, summary
 from tests.benchmarks.workload import create_topic, delete_topics
 
 _STAGE_TIMEOUT_S = 180.0
-_PROJECT = Path(__file__).parents[2]
 # Of numbers.md: what the whole job must reach, as a ratio within one round.
 BARS = {
     "whole job / bare consume": (STREAMFIT, CEILING, 0.22),
@@ -96,19 +93,9 @@ def _stage(ground: Ground, stage: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="streamfit-bench-") as folder:
         names = {"bootstrap": ground.bootstrap, "input": ground.topic, "group": output}
         file = settings_file(Path(folder), "at_least_once", {**names, "output": output})
-        words = [sys.executable, "-m", "tests.benchmarks.stages", stage, str(file)]
-        done = subprocess.run(
-            [*words, str(ground.events)],
-            cwd=_PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=_STAGE_TIMEOUT_S,
-            check=False,
-        )
+        words = (stage, str(file), str(ground.events))
+        figures = figures_of("tests.benchmarks.stages", *words, timeout_s=_STAGE_TIMEOUT_S)
     delete_topics(ground.bootstrap, output)
-    if done.returncode:
-        raise ContestError(f"{stage}: {done.stderr[-2000:]}")
-    figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 

@@ -23,7 +23,7 @@ from consumers.views.observers import Observers
 from learners.compiled import CompiledLearner
 from learners.drift.monitor import DriftMonitor
 from metrics.classification import ClassificationScores
-from tests.benchmarks.backlog import Meter, in_a_process
+from tests.benchmarks.backlog import Meter, worked_off
 from tests.benchmarks.ground import Say, filled
 from tests.benchmarks.workload import delete_topics
 from tests.brokers.server import Server
@@ -51,7 +51,6 @@ CALLS: dict[str, tuple[tuple[type, str], ...]] = {
     EPOCHS: ((Epochs, "advance"), (Epochs, "end")),
     DRIFT: ((DriftMonitor, "update"),),
 }
-_ROUNDS = 3
 
 
 class Stopwatch:
@@ -79,18 +78,18 @@ class Stopwatch:
         setattr(kind, name, timed)
 
 
-def measure(server: Server, events: int, say: Say) -> dict[str, Any]:
+def measure(server: Server, events: int, rounds: int, say: Say) -> dict[str, Any]:
     """Work a topic off a few times; gives the median share of each, from 0 to 1."""
     ground = filled(server, events, say)
     runs = []
-    for _ in range(_ROUNDS):
-        figures, _ = in_a_process("tests.benchmarks.overhead", ground)
-        runs.append({what: figures[what] / figures["seconds"] for what in CALLS})
+    for _ in range(rounds):
+        with worked_off("tests.benchmarks.overhead", ground) as (figures, _):
+            runs.append({what: figures[what] / figures["seconds"] for what in CALLS})
         say(f"{runs[-1]}")
     delete_topics(ground.bootstrap, ground.topic)
     return {
         "events": events,
-        "rounds": _ROUNDS,
+        "rounds": rounds,
         "shares": {what: statistics.median(run[what] for run in runs) for what in CALLS},
     }
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import backlog, latency, overhead, page, restart, scaling
+from tests.benchmarks.apart import figures_of
 from tests.benchmarks.contestants import installed_command
 from tests.benchmarks.contests import play
 from tests.benchmarks.ground import filled, machine, open_broker
@@ -19,7 +19,6 @@ from tests.benchmarks.workload import delete_topics
 from tests.brokers.server import Server
 
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmarks"
-_PROJECT = Path(__file__).parents[2]
 _PAUSES_TIMEOUT_S = 600.0
 
 
@@ -67,7 +66,7 @@ def _parts(
         "contest": lambda: _contest(options, server),
         "scaling": lambda: dict(scaling.measure()),
         "backlog": lambda: _backlogs(options, server),
-        "overhead": lambda: overhead.measure(server, options.events, _say),
+        "overhead": lambda: overhead.measure(server, options.events, options.rounds, _say),
         "latency": lambda: _latencies(options, server),
         "pauses": lambda: _pauses(options, server),
         "restart": lambda: _restarts(options, server),
@@ -111,19 +110,8 @@ def _latencies(options: argparse.Namespace, server: Server) -> dict[str, Any]:
 
 def _pauses(options: argparse.Namespace, server: Server) -> dict[str, Any]:
     """In a process of its own: the loop must not share it with this one's threads."""
-    words = ("tests.benchmarks.pauses", server.bootstrap_servers, str(options.seconds))
-    done = subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=_PROJECT,
-        capture_output=True,
-        text=True,
-        timeout=_PAUSES_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"the pauses could not be measured: {done.stderr[-2000:]}")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
+    words = (server.bootstrap_servers, str(options.seconds))
+    return figures_of("tests.benchmarks.pauses", *words, timeout_s=_PAUSES_TIMEOUT_S)
 
 
 def _earlier(folder: Path) -> dict[str, Any]:
